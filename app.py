@@ -1,0 +1,19 @@
+"""The entry of the operator console: `streamlit run app.py`.
+
+Streamlit imports this file once as the module `app`, which names the web application, and runs it as `__main__` for every
+session, which draws the frame and the page.
+"""
+
+import streamlit as st
+
+from core import ui
+
+PAGES = [
+    ui.PageInfo("pages/overview.py", "Overview", ":material/monitor_heart:", default=True),
+]
+
+if __name__ == "__main__":
+    ui.frame(PAGES)
+else:
+    # Streamlit finds the application by reading this line, so it stays a literal call.
+    app = st.App(__file__, lifespan=ui.lifespan, routes=ui.routes, middleware=ui.middleware)

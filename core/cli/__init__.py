@@ -1,0 +1,41 @@
+"""The command line: one file for each command; exit codes 0 done, 1 failed, 2 usage, 3 a dependency is down, 130 cancelled."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import orjson
+
+from core import __version__
+from core.cli import console
+from core.errors import CoreError, DependencyError, SettingsError
+
+COMMANDS = (console,)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors are one sentence and what to do, on stderr, or one JSON object with --json."""
+    parser = argparse.ArgumentParser(prog="python -m core", description="The performance layer of the lead platform.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for module in COMMANDS:
+        module.add_parser(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        return 130
+    except CoreError as error:
+        return _failed(error, as_json=getattr(options, "json", False))
+
+
+def _failed(error: CoreError, *, as_json: bool) -> int:
+    if as_json:
+        body = {"ok": False, "data": None, "error": {"message": str(error), "next_step": error.next_step}}
+        sys.stdout.write(orjson.dumps(body).decode() + "\n")
+    sys.stderr.write(f"{error}\n{error.next_step}\n")
+    if isinstance(error, SettingsError):
+        return 2
+    return 3 if isinstance(error, DependencyError) else 1

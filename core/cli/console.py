@@ -1,0 +1,44 @@
+"""`python -m core console`: the operator console on HOST and PORT of the settings."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import socket
+import sys
+from typing import Any
+
+from core.errors import CoreError, SettingsError
+from core.settings import Settings
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser: argparse.ArgumentParser = commands.add_parser("console", help="run the operator console")
+    parser.set_defaults(run=run)
+
+
+def run(_options: argparse.Namespace) -> int:
+    """Serve until a signal ends it."""
+    settings = Settings.from_env()
+    _check_port(settings)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    sys.stderr.write(f"The console opens on http://{host}:{settings.port}  (Ctrl-C ends it)\n")
+    sys.stderr.flush()
+    from core import ui  # noqa: PLC0415 - loads Streamlit, which the other commands need not wait for
+
+    return ui.serve(settings.host, settings.port)
+
+
+def _check_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise CoreError(
+                    f"Port {settings.port} of {settings.host} is taken by another program.",
+                    f"Open http://{settings.host}:{settings.port} to see which, or choose another: PORT={settings.port + 1} make run",
+                ) from error
+            raise SettingsError(f"HOST={settings.host} and PORT={settings.port} cannot be bound: {error.strerror}.") from error

@@ -1,0 +1,69 @@
+"""Queries: the named statements of `queries.sql`, with every noun replaced by the SELECT of the schema in use.
+
+Owns the file's format: `-- name: word`, one or more `-- ` lines that describe it, then one statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.database.schema import DEFAULT_NOUNS
+from core.errors import QueryError
+
+QUERIES_FILE = Path(__file__).with_name("queries.sql")
+_HEAD = re.compile(r"^-- name: ([a-z_]+)\s*$", re.MULTILINE)
+_NOUN = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One named statement: what it answers and the SQL as PostgreSQL gets it."""
+
+    name: str
+    description: str
+    sql: str
+
+
+class Queries:
+    """The named queries over one map of nouns; raises QueryError for a noun or a name that does not exist."""
+
+    def __init__(self, nouns: Mapping[str, str] = DEFAULT_NOUNS, path: Path = QUERIES_FILE) -> None:
+        self._queries = {query.name: query for query in _parse(path.read_text(encoding="utf-8"), nouns)}
+
+    def resolve(self, sql_or_name: str) -> str:
+        """The SQL of a name; anything with white space in it is SQL already."""
+        if any(character.isspace() for character in sql_or_name):
+            return sql_or_name
+        return self[sql_or_name].sql
+
+    def __getitem__(self, name: str) -> Query:
+        try:
+            return self._queries[name]
+        except KeyError:
+            raise QueryError(f"There is no named query {name!r}.", "Add it to core/database/queries.sql.") from None
+
+    def __iter__(self) -> object:
+        return iter(self._queries.values())
+
+
+def _parse(text: str, nouns: Mapping[str, str]) -> list[Query]:
+    heads = list(_HEAD.finditer(text))
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    return [_query(head.group(1), text[head.end() : end], nouns) for head, end in zip(heads, ends, strict=True)]
+
+
+def _query(name: str, body: str, nouns: Mapping[str, str]) -> Query:
+    lines = body.strip().splitlines()
+    description = " ".join(line[2:].strip() for line in lines if line.startswith("--"))
+    sql = "\n".join(line for line in lines if not line.startswith("--")).strip().rstrip(";")
+
+    def select_of(match: re.Match[str]) -> str:
+        noun = match.group(1)
+        if noun not in nouns:
+            raise QueryError(f"Query {name!r} names {{{noun}}}, which the schema map does not have.")
+        return f"({nouns[noun]})"
+
+    return Query(name, description, _NOUN.sub(select_of, sql))

@@ -1,0 +1,64 @@
+"""The error tree: every error that core raises on purpose, each with what to do next.
+
+CoreError
+├── SettingsError            a variable has a value that cannot work
+├── DependencyError          a server that we stand on does not do its part
+│   ├── DependencyDown       it does not answer
+│   ├── DependencyTimeout    it did not answer in time
+│   └── EmbeddedServerError  the server that we start ourselves cannot be started
+├── QueryError               PostgreSQL refused a statement
+├── SchemaError              the schema is not the one that this version needs
+└── SampleDataError          the sample data cannot be read or loaded
+"""
+
+from __future__ import annotations
+
+
+class CoreError(Exception):
+    """Root of the tree; `next_step` is one sentence that tells the operator what to do."""
+
+    default_next_step = "Read the log of the console for the cause."
+
+    def __init__(self, message: str, next_step: str | None = None) -> None:
+        super().__init__(message)
+        self.next_step = next_step or self.default_next_step
+
+
+class SettingsError(CoreError):
+    """A setting has a value that cannot work."""
+
+    default_next_step = "Correct the variable in the environment or in .env and start again."
+
+
+class DependencyError(CoreError):
+    """A server that we stand on does not do its part."""
+
+
+class DependencyDown(DependencyError):
+    """The server refuses or drops the connection."""
+
+    default_next_step = "Start the server or correct its URL; the console reconnects by itself."
+
+
+class DependencyTimeout(DependencyError):
+    """The server did not answer within the time that the call allows."""
+
+    default_next_step = "Look at the load of the server; the console tries again by itself."
+
+
+class EmbeddedServerError(DependencyError):
+    """A server that the console starts from a wheel cannot be started or attached to."""
+
+
+class QueryError(CoreError):
+    """PostgreSQL refused a statement; the driver's error is the cause."""
+
+    default_next_step = "Read the message of PostgreSQL; it names the statement's fault."
+
+
+class SchemaError(CoreError):
+    """The schema found is not the one that this version of the console needs."""
+
+
+class SampleDataError(CoreError):
+    """The sample data that ships with the repository cannot be read or loaded."""

@@ -1,0 +1,1 @@
+"""What the platform does and how it fares: cache, database and Claude put together."""

@@ -1,0 +1,54 @@
+"""The Protocols through which siblings see each other: each names only what its user needs.
+
+Owns no behaviour. cache, database, claude and monitor never import one another; `core.services` hands each the other's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """One answered ping: round trip in seconds, and the server's version as it names itself."""
+
+    latency_seconds: float
+    version: str
+
+
+class Pingable(Protocol):
+    """A service that can say whether its server answers."""
+
+    async def ping(self) -> Ping:
+        """Ask the server once; raises DependencyError when it does not answer."""
+        ...
+
+
+class Rows(Protocol):
+    """What a service needs of a database: named queries answered as rows that are read by column name."""
+
+    async def fetch_all(self, sql_or_name: str, *args: object) -> Sequence[Any]:
+        """All rows of a named query or a statement."""
+        ...
+
+    async def fetch_one(self, sql_or_name: str, *args: object) -> Any | None:
+        """The first row, or None."""
+        ...
+
+    async def fetch_value(self, sql_or_name: str, *args: object) -> Any:
+        """The first column of the first row, or None."""
+        ...
+
+    async def execute(self, sql_or_name: str, *args: object) -> str:
+        """Run a statement and return PostgreSQL's command tag, such as 'INSERT 0 1'."""
+        ...
+
+
+class Progress(Protocol):
+    """Where work that takes long says how far it is."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """`done` of `total` rows or keys of `what`; total 0 means unknown."""
+        ...

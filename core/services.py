@@ -1,0 +1,128 @@
+"""Services: one of each noun, and the only place that constructs them.
+
+Owns the order of opening and closing. `build_services` does no I/O and raises only SettingsError; opening never fails for a
+server that is down, since that is a state which Health reports and retries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from types import TracebackType
+
+from core.cache.redis_tier import RedisTier
+from core.database.pool import Database, PoolSettings
+from core.database.queries import Queries
+from core.embedded import EmbeddedPostgres, EmbeddedRedis
+from core.health import Check, Health
+from core.platform.milestones import Milestones
+from core.platform.overview import Overview
+from core.settings import Settings, masked
+from core.setup import Setup, Stores
+
+log = logging.getLogger(__name__)
+
+WATCH_POOL_MAX = 4  # On somebody's production: few connections.
+CONSOLE_POOL_MAX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every service of one process; `async with services:` opens and closes them."""
+
+    settings: Settings
+    embedded: tuple[EmbeddedPostgres | EmbeddedRedis, ...]
+    database: Database
+    console_store: Database
+    redis: RedisTier
+    health: Health
+    setup: Setup
+    milestones: Milestones
+    overview: Overview
+
+    async def open(self) -> None:
+        """Start everything; waits for no server."""
+        for service in (self.database, self.console_store, self.redis, self.health, self.setup, self.milestones):
+            await service.open()
+
+    async def close(self) -> None:
+        """End everything in the reverse order, then let go of the embedded servers; the last holder stops them."""
+        for service in (self.milestones, self.setup, self.health, self.redis, self.console_store, self.database):
+            try:
+                await service.close()
+            except Exception:
+                log.exception("close_failed service=%s", type(service).__name__)
+        releases = (asyncio.to_thread(server.release) for server in self.embedded)
+        for result in await asyncio.gather(*releases, return_exceptions=True):
+            if isinstance(result, BaseException):
+                log.error("release_failed error=%r", result)
+
+    async def __aenter__(self) -> Services:
+        await self.open()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+
+def build_services(settings: Settings) -> Services:
+    """The parts list of one process."""
+    embedded_postgres, embedded_redis = EmbeddedPostgres(settings.data_dir), EmbeddedRedis(settings.data_dir)
+    platform_url = settings.database_url or embedded_postgres.url
+    console_url = settings.console_database_url or embedded_postgres.url
+    redis_url = settings.redis_url or embedded_redis.url
+
+    queries = Queries()
+    database = Database(platform_url, queries, _platform_pool(settings))
+    console_store = Database(console_url, queries, PoolSettings(max_size=CONSOLE_POOL_MAX, application_name="console store"))
+    redis = RedisTier(redis_url, settings.redis_timeout_seconds)
+
+    postgres_server = embedded_postgres if settings.database_embedded else None
+    redis_server = embedded_redis if settings.redis_embedded else None
+    checks = [
+        Check("postgresql", "PostgreSQL", database, *_place(settings, "DATABASE_URL", settings.database_url), postgres_server),
+        Check("redis", "Redis", redis, *_place(settings, "REDIS_URL", settings.redis_url), redis_server),
+    ]
+    one_server = settings.database_embedded and settings.console_store_embedded
+    if not one_server:
+        store_server = embedded_postgres if settings.console_store_embedded else None
+        place = _place(settings, "CONSOLE_DATABASE_URL", settings.console_database_url)
+        checks.append(Check("console_store", "The console's store", console_store, *place, store_server))
+    health = Health(checks, settings.health_interval_seconds, settings.health_timeout_seconds)
+    setup = Setup(settings, Stores(database, platform_url, console_store, console_url, "postgresql" if one_server else "console_store"), health)
+    milestones = Milestones(console_store, setup)
+    needs_postgres = settings.database_embedded or settings.console_store_embedded
+    embedded = (*([embedded_postgres] if needs_postgres else []), *([embedded_redis] if settings.redis_embedded else []))
+    return Services(
+        settings=settings,
+        embedded=embedded,
+        database=database,
+        console_store=console_store,
+        redis=redis,
+        health=health,
+        setup=setup,
+        milestones=milestones,
+        overview=Overview(settings, database, console_store, redis, health, setup, milestones),
+    )
+
+
+def _platform_pool(settings: Settings) -> PoolSettings:
+    watching = settings.effective_mode == "watch"
+    return PoolSettings(
+        min_size=settings.database_pool_min,
+        max_size=min(settings.database_pool_max, WATCH_POOL_MAX) if watching else settings.database_pool_max,
+        connect_timeout_seconds=settings.database_connect_timeout_seconds,
+        command_timeout_seconds=settings.database_command_timeout_seconds,
+        application_name=f"console {settings.environment}",
+        read_only=watching,
+    )
+
+
+def _place(settings: Settings, variable: str, url: str | None) -> tuple[str, str]:
+    """Where a server is, and what to do when it does not answer."""
+    if url is None:
+        log_advice = f"if this lasts, read the server's log in {settings.data_dir}."
+        return "embedded", f"The console starts it again by itself; {log_advice}"
+    where = masked(url)
+    return where, f"Check that the server at {where} runs and that {variable} is right; the console reconnects by itself."

@@ -1,0 +1,177 @@
+"""Settings: every variable, its unit and its default, frozen.
+
+Owns the reading of the environment: `Settings()` reads nothing, `Settings.from_env()` is the only reader. Refuses values that
+cannot work with a SettingsError that names the variable.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from dotenv import dotenv_values
+
+from core.errors import SettingsError
+
+Mode = Literal["watch", "operate"]
+POSTGRESQL_SCHEMES = ("postgresql", "postgres")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+
+def _secret(default: Any = None) -> Any:
+    return field(default=default, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every knob. An unset database or Redis URL means the embedded server; an unset key means rehearsal."""
+
+    # What is watched and run.
+    database_url: str | None = _secret()
+    database_replica_url: str | None = _secret()
+    database_operator_url: str | None = _secret()
+    redis_url: str | None = _secret()
+    mode: Mode | None = None
+    environment: str = "local"
+
+    # The console's own store; None = the embedded server, also when the watched database is external.
+    console_database_url: str | None = _secret()
+
+    # Claude.
+    anthropic_api_key: str | None = _secret()
+    anthropic_base_url: str | None = None
+    claude_model: str | None = None
+
+    # Where the embedded servers keep their data, and where the console listens.
+    data_dir: Path = Path(".data")
+    host: str = "127.0.0.1"
+    port: int = 8501
+
+    # Database pool. 2-3 connections per core gave the highest throughput; more only queue inside PostgreSQL.
+    database_pool_min: int = 2
+    database_pool_max: int = 8
+    database_connect_timeout_seconds: float = 3.0
+    database_command_timeout_seconds: float = 10.0
+
+    # Redis: a cache that is slower than this is slower than the query that it saves.
+    redis_timeout_seconds: float = 0.5
+
+    # Health: a server that is gone is shown within interval + timeout.
+    health_interval_seconds: float = 2.0
+    health_timeout_seconds: float = 2.0
+
+    # Sample data, loaded only into an empty embedded database.
+    sample_data: bool = True
+    sample_leads: int = 20_000
+    sample_interactions: int = 150_000
+    sample_properties: int = 10_000
+    sample_seed: int = 20_260_118
+
+    def __post_init__(self) -> None:
+        _check_url("DATABASE_URL", self.database_url, POSTGRESQL_SCHEMES)
+        _check_url("DATABASE_REPLICA_URL", self.database_replica_url, POSTGRESQL_SCHEMES)
+        _check_url("DATABASE_OPERATOR_URL", self.database_operator_url, POSTGRESQL_SCHEMES)
+        _check_url("CONSOLE_DATABASE_URL", self.console_database_url, POSTGRESQL_SCHEMES)
+        _check_url("REDIS_URL", self.redis_url, REDIS_SCHEMES)
+        _check_url("ANTHROPIC_BASE_URL", self.anthropic_base_url, ("http", "https"))
+        _check(self.mode in (None, "watch", "operate"), "MODE", "is 'watch' or 'operate'")
+        _check(0 < self.port < 65536, "PORT", "is a number from 1 to 65535")
+        _check(
+            is_loopback(self.host), "HOST", "is a loopback address such as 127.0.0.1, because no access control is configured"
+        )
+        _check(0 <= self.database_pool_min <= self.database_pool_max, "DATABASE_POOL_MIN", "is between 0 and DATABASE_POOL_MAX")
+        _check(self.database_pool_max >= 1, "DATABASE_POOL_MAX", "is at least 1")
+        _check(min(self.sample_leads, self.sample_interactions, self.sample_properties) >= 0, "SAMPLE_LEADS", "is 0 or more")
+        for name in self.__slots__:
+            if name.endswith("_seconds"):
+                _check(getattr(self, name) > 0, name.upper(), "is more than 0 seconds")
+
+    @property
+    def database_embedded(self) -> bool:
+        """Whether the watched database is the embedded one."""
+        return self.database_url is None
+
+    @property
+    def console_store_embedded(self) -> bool:
+        """Whether the console keeps its own records in the embedded server."""
+        return self.console_database_url is None
+
+    @property
+    def redis_embedded(self) -> bool:
+        """Whether Redis is the embedded one."""
+        return self.redis_url is None
+
+    @property
+    def effective_mode(self) -> Mode:
+        """MODE, or its default: `operate` on the embedded database, `watch` on somebody's production."""
+        return self.mode or ("operate" if self.database_embedded else "watch")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+        """Read the process environment over `.env`; an empty variable is unset, also when `.env` sets it; raises SettingsError."""
+        values: dict[str, str | None] = dict(dotenv_values(dotenv)) if dotenv is not None and dotenv.is_file() else {}
+        values.update(os.environ if environ is None else environ)
+        given = {item.name: text for item in fields(cls) if (text := values.get(item.name.upper()))}
+        return cls(**{name: _parse(name, value, cls.__dataclass_fields__[name].type) for name, value in given.items()})
+
+
+def masked(url: str) -> str:
+    """The URL without user and password, fit to be shown."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _parse(name: str, text: str, annotation: Any) -> Any:
+    variable, wanted = name.upper(), str(annotation)
+    try:
+        if wanted == "bool":
+            return _parse_bool(text)
+        if wanted == "int":
+            return int(text)
+        if wanted == "float":
+            return float(text)
+    except ValueError:
+        article = "an integer" if wanted == "int" else "a number" if wanted == "float" else "true or false"
+        raise SettingsError(f"{variable} is {text!r}, which is not {article}.") from None
+    return Path(text).expanduser() if wanted == "Path" else text.strip()
+
+
+def _parse_bool(text: str) -> bool:
+    word = text.strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(word)
+
+
+def _check(condition: bool, variable: str, rule: str) -> None:
+    if not condition:
+        raise SettingsError(f"{variable} has a value that cannot work: it {rule}.")
+
+
+def _check_url(variable: str, url: str | None, schemes: tuple[str, ...]) -> None:
+    if url is None:
+        return
+    scheme = url.partition("://")[0]
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise SettingsError(f"{variable} is not a URL: its port is not a number.") from None
+    _check("://" in url and scheme in schemes, variable, f"starts with {' or '.join(word + '://' for word in schemes)}")

@@ -1,0 +1,7 @@
+"""What pages are made of, and the only Streamlit inside core."""
+
+from core.ui.application import lifespan, middleware, routes, serve
+from core.ui.frame import PageInfo, frame
+from core.ui.session import guard, run, services
+
+__all__ = ["PageInfo", "frame", "guard", "lifespan", "middleware", "routes", "run", "serve", "services"]

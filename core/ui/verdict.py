@@ -1,0 +1,58 @@
+"""The verdict line: the largest words of a page."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from core.platform.verdict import Verdict
+
+_LOOK = {
+    "fine": ("green", "check_circle"),
+    "not_fine": ("red", "error"),
+    "cannot_tell": ("orange", "help"),
+}
+
+
+def headline(verdict: Verdict, now: datetime) -> str:
+    """The first line as text, times in the zone of the browser."""
+    if verdict.state == "fine" and verdict.since:
+        return f"Fine since {clock(verdict.since, now)}"
+    if verdict.state == "not_fine":
+        lasting = f", {span(now - verdict.since)}" if verdict.since else ""
+        return f"Not fine{lasting}: {verdict.reason}"
+    return f"Cannot tell: {verdict.reason}"
+
+
+def draw_verdict(verdict: Verdict, now: datetime) -> None:
+    """Draw the first line, and under it what to do or what was before."""
+    colour, icon = _LOOK[verdict.state]
+    st.title(f":{colour}[:material/{icon}:] {headline(verdict, now)}", anchor=False)
+    if verdict.next_step:
+        st.markdown(f"**Next:** {verdict.next_step}")
+    elif verdict.state == "fine" and verdict.reason:
+        st.caption(f"{verdict.reason}.")
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """A time of day in the browser's zone, with the date when it is not today."""
+    local, today = moment.astimezone(_zone()), now.astimezone(_zone())
+    return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%-d %b %H:%M}"
+
+
+def span(length: timedelta) -> str:
+    """A length of time in the unit that a person would say it in."""
+    seconds = max(0, int(length.total_seconds()))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _zone() -> ZoneInfo:
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

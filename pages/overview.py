@@ -1,0 +1,37 @@
+"""Is anything wrong, since when, and what is to be done?"""
+
+import streamlit as st
+
+from core import ui
+from core.ui import overview_panels as panels
+from core.ui.verdict import draw_verdict
+
+ui.guard("viewer")
+services = ui.services()
+
+
+@st.fragment(run_every="2s")
+def live() -> None:
+    """What changes from second to second."""
+    view = ui.run(services.overview.load())
+    draw_verdict(view.verdict, view.loaded_at)
+    panels.setup_steps(view.steps)
+    panels.dependency_cards(view)
+    panels.row_counts(view.counts, view.loaded_at)
+    redraw_when_changed((services.setup.finished.is_set(), view.first_steps))
+
+
+def redraw_when_changed(seen: object) -> None:
+    """Run the whole page again when what it draws outside the fragment has changed."""
+    before = st.session_state.get("overview_seen")
+    st.session_state["overview_seen"] = seen
+    if before is not None and before != seen:
+        st.rerun()
+
+
+live()
+chart, steps = st.columns([2, 1], gap="medium")
+with chart:
+    panels.market_prices(ui.run(services.overview.market_prices()))
+with steps:
+    panels.first_steps(ui.run(services.overview.load()).first_steps)
