@@ -1,0 +1,11 @@
+"""Embedded servers: PostgreSQL and Redis started from wheels when no URL names a server.
+
+The first process that asks starts the server, others attach, the last that leaves stops it; the data in the data folder
+outlives them all.
+"""
+
+from core.embedded.postgres import EmbeddedPostgres
+from core.embedded.process import ProcessState
+from core.embedded.redis import EmbeddedRedis
+
+__all__ = ["EmbeddedPostgres", "EmbeddedRedis", "ProcessState"]
