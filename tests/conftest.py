@@ -1,0 +1,150 @@
+"""Fixtures of the whole suite: real embedded servers once a run, a database of its own for each test, a Redis database a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from redis import Redis
+
+from core.database import migrations
+from core.embedded import EmbeddedPostgres, EmbeddedRedis
+from core.services import Services, build_services
+from core.settings import Settings
+from tests.servers import Servers, execute
+from tests.tcp_proxy import TcpProxy
+
+TEMPLATE = "template_platform"
+TEMPLATE_LOCK = 7_301
+REDIS_DATABASES = 16
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The loop that the services run on."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the URLs and keys of this machine; an empty variable also hides the one in .env."""
+    for item in fields(Settings):
+        monkeypatch.setenv(item.name.upper(), "")
+
+
+@pytest.fixture(scope="session")
+def servers(testrun_uid: str) -> Iterator[Servers]:
+    """The embedded servers of this run: the first worker starts them, the last one stops them and removes their data."""
+    folder = Path(tempfile.gettempdir()) / f"console-tests-{testrun_uid[:12]}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    postgres, redis = EmbeddedPostgres(folder), EmbeddedRedis(folder)
+    try:
+        yield Servers(folder, postgres, redis, postgres.ensure(), redis.ensure())
+    finally:
+        redis.release()
+        if postgres.release():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(servers: Servers) -> str:
+    """The name of a database with both schemas and no rows, made once a run."""
+    asyncio.run(_make_template(servers))
+    return TEMPLATE
+
+
+async def _make_template(servers: Servers) -> None:
+    connection = await asyncpg.connect(servers.postgres_url)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", TEMPLATE_LOCK)
+        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", TEMPLATE):
+            return
+        await connection.execute(f"CREATE DATABASE {TEMPLATE}_new")
+        url = servers.database_url(f"{TEMPLATE}_new")
+        await migrations.upgrade("console", url)
+        await migrations.upgrade("platform", url)
+        await connection.execute(f"ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def database_url(servers: Servers, template: str) -> Iterator[str]:
+    """A database of this test's own: both schemas, no rows."""
+    yield from _database(servers, f"TEMPLATE {template}")
+
+
+@pytest.fixture
+def empty_database_url(servers: Servers) -> Iterator[str]:
+    """A database of this test's own with nothing in it."""
+    yield from _database(servers, "")
+
+
+def _database(servers: Servers, options: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    execute(servers.postgres_url, f"CREATE DATABASE {name} {options}")
+    yield servers.database_url(name)
+    execute(servers.postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def platform_connection(database_url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection to this test's own database."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def redis_url(servers: Servers, worker_id: str) -> Iterator[str]:
+    """An empty Redis database that no other worker uses."""
+    number = int(worker_id.removeprefix("gw")) + 1 if worker_id.startswith("gw") else 0
+    url = servers.redis_url.replace("db=0", f"db={number % REDIS_DATABASES}")
+    with Redis.from_url(url) as client:
+        client.flushdb()
+        yield url
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
+    """Settings of a console that stands on this test's own database and Redis, and may change them."""
+    return Settings(
+        database_url=database_url,
+        console_database_url=database_url,
+        redis_url=redis_url,
+        mode="operate",
+        data_dir=tmp_path / "data",
+        health_interval_seconds=0.05,
+        health_timeout_seconds=1.0,
+    )
+
+
+@pytest.fixture
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    """Open services on the settings above."""
+    async with build_services(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tcp_proxy() -> Iterator[Callable[[Any], TcpProxy]]:
+    """Makes proxies in front of a server; each is closed at the end of the test."""
+    proxies: list[TcpProxy] = []
+
+    def make(target: Any) -> TcpProxy:
+        proxies.append(TcpProxy(target))
+        return proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.close()

@@ -1,0 +1,154 @@
+"""Database: answers, errors of the tree, outages, and what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+import pytest
+
+from core.database.pool import Database, PoolSettings
+from core.database.queries import Queries
+from core.errors import DependencyDown, DependencyTimeout, QueryError
+from tests.tcp_proxy import TcpProxy
+
+FAST = PoolSettings(max_size=2, connect_timeout_seconds=1.0, command_timeout_seconds=0.3, application_name="pool test")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database on this test's own schema."""
+    database = Database(database_url, Queries(), FAST)
+    await database.open()
+    yield database
+    await database.close()
+
+
+def _behind(proxy: TcpProxy, url: str) -> str:
+    name = urlsplit(url).path
+    return f"postgresql://platform@127.0.0.1:{proxy.port}{name}?sslmode=disable"
+
+
+def _socket_of(url: str) -> str:
+    return str(Path(unquote(parse_qs(urlsplit(url).query)["host"][0])) / ".s.PGSQL.5432")
+
+
+async def test_the_four_ways_to_ask(database: Database) -> None:
+    """Rows, one row, one value and a command tag come back as documented."""
+    rows = await database.fetch_all("SELECT n, n * 2 AS double FROM generate_series(1, $1::int) AS n", 3)
+
+    assert [tuple(row) for row in rows] == [(1, 2), (2, 4), (3, 6)]
+    assert (await database.fetch_one("SELECT 1 AS a")) == (1,)
+    assert await database.fetch_one("SELECT 1 WHERE false") is None
+    assert await database.fetch_value("SELECT 7") == 7
+    assert await database.execute("INSERT INTO markets (id, market_name, state) VALUES ('x', 'X', 'TX')") == "INSERT 0 1"
+
+
+async def test_json_columns_are_values_not_text(database: Database) -> None:
+    """A jsonb column goes in and out as Python values."""
+    assert await database.fetch_value("SELECT $1::jsonb", {"a": [1, None, "ü"]}) == {"a": [1, None, "ü"]}
+
+
+async def test_a_transaction_rolls_back_as_a_whole(database: Database) -> None:
+    """An error inside the block undoes what came before it."""
+    with pytest.raises(QueryError):
+        async with database.transaction() as connection:
+            await connection.execute("INSERT INTO markets (id, market_name, state) VALUES ('y', 'Y', 'TX')")
+            await connection.execute("SELECT 1 / 0")
+
+    assert await database.fetch_value("SELECT count(*) FROM markets") == 0
+
+
+async def test_a_refused_statement_keeps_postgresqls_words(database: Database) -> None:
+    """QueryError carries the server's message, with the driver's error as its cause."""
+    with pytest.raises(QueryError, match="no_such_table") as caught:
+        await database.fetch_all("SELECT * FROM no_such_table")
+
+    assert isinstance(caught.value.__cause__, asyncpg.UndefinedTableError)
+
+
+async def test_a_slow_statement_is_cut_off_and_cancelled_on_the_server(database: Database) -> None:
+    """Past the command timeout the caller gets DependencyTimeout, and PostgreSQL stops working on it."""
+    with pytest.raises(DependencyTimeout):
+        await database.fetch_all("SELECT pg_sleep(30)")
+
+    running = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(30)' AND state = 'active'"
+    assert await database.fetch_value(running) == 0
+
+
+async def test_a_full_pool_is_a_timeout_and_no_outage(database: Database) -> None:
+    """When all connections are busy a caller waits no longer than the connect timeout, and the ping still answers."""
+    async with database.transaction(), database.transaction():
+        assert (await database.ping()).version.startswith("18")
+        with pytest.raises(DependencyTimeout):
+            await database.fetch_value("SELECT 1")
+
+
+async def test_a_watched_database_cannot_be_written(database_url: str) -> None:
+    """A read-only pool has PostgreSQL itself refuse a change."""
+    database = Database(database_url, Queries(), PoolSettings(read_only=True))
+    await database.open()
+    try:
+        with pytest.raises(QueryError, match="read-only"):
+            await database.execute("DELETE FROM leads")
+    finally:
+        await database.close()
+
+
+async def test_nobody_listening_is_down_not_an_error_of_open(database_url: str) -> None:
+    """Open succeeds; each question says that the server is down."""
+    database = Database("postgresql://x@127.0.0.1:9/x", Queries(), FAST)
+    await database.open()
+    try:
+        with pytest.raises(DependencyDown):
+            await database.fetch_value("SELECT 1")
+        with pytest.raises(DependencyDown):
+            await database.ping()
+    finally:
+        await database.close()
+
+
+async def test_a_connection_cut_in_use_is_down_and_then_up_again(database_url: str, tcp_proxy: Callable[[Any], TcpProxy]) -> None:
+    """After the network is back the same pool answers, without being opened again."""
+    proxy = tcp_proxy(_socket_of(database_url))
+    database = Database(_behind(proxy, database_url), Queries(), FAST)
+    await database.open()
+    try:
+        assert await database.fetch_value("SELECT 1") == 1
+        proxy.cut()
+        with pytest.raises(DependencyDown):
+            await database.fetch_value("SELECT 1")
+        proxy.restore()
+        assert await database.fetch_value("SELECT 1") == 1
+    finally:
+        await database.close()
+
+
+async def test_a_silent_network_ends_in_a_timeout(database_url: str, tcp_proxy: Callable[[Any], TcpProxy]) -> None:
+    """A server that takes bytes and gives none makes nobody wait for ever, neither a question nor close."""
+    proxy = tcp_proxy(_socket_of(database_url))
+    database = Database(_behind(proxy, database_url), Queries(), FAST)
+    await database.open()
+    try:
+        assert await database.fetch_value("SELECT 1") == 1
+        proxy.pause()
+        async with asyncio.timeout(5):
+            with pytest.raises((DependencyTimeout, DependencyDown)):
+                await database.fetch_value("SELECT 1")
+    finally:
+        async with asyncio.timeout(5):
+            await database.close()
+
+
+async def test_the_ping_makes_a_new_connection_now_and_then(database: Database) -> None:
+    """A postmaster that takes no new connection is noticed although the old one still answers."""
+    pids = set()
+    for _ in range(8):
+        await database.ping()
+        pids.add(database._probe._connection.get_server_pid())
+
+    assert len(pids) >= 2

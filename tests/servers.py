@@ -1,0 +1,53 @@
+"""Servers: the embedded servers of one test run, as fixtures hand them over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from core.embedded import EmbeddedPostgres, EmbeddedRedis
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Both servers and their URLs; tests share them, so a test that breaks one starts its own instead."""
+
+    folder: Path
+    postgres: EmbeddedPostgres
+    redis: EmbeddedRedis
+    postgres_url: str
+    redis_url: str
+
+    def database_url(self, name: str) -> str:
+        """The URL of another database of the same server."""
+        return self.postgres_url.replace("@/platform?", f"@/{name}?")
+
+
+def execute(url: str, statements: str) -> None:
+    """Run statements on a connection of their own."""
+    _run(_on_connection(url, lambda connection: connection.execute(statements)))
+
+
+def fetch_value(url: str, statement: str) -> Any:
+    """One value, asked on a connection of its own."""
+    return _run(_on_connection(url, lambda connection: connection.fetchval(statement)))
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    # On a thread: the test's own thread may have a running loop.
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, work).result()
+
+
+async def _on_connection(url: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
+    connection = await asyncpg.connect(url)
+    try:
+        return await work(connection)
+    finally:
+        await connection.close()
