@@ -35,7 +35,7 @@ setup-dev: ## ... and with what tests and checks need (test and check do it by t
 	$(call set-up,dev)
 
 run: setup ## start the console on http://127.0.0.1:8501 (HOST, PORT)
-	@exec $(VENV)/python -m core console
+	@$(VENV)/python -m core console || { code=$$?; [ $$code -eq 130 ] || exit $$code; }  # 130: Ctrl-C, the way to end it
 
 test: setup-dev ## run the tests (under 5 minutes on two cores)
 	@$(PYTEST) -m "not slow" $(ARGS) $(TESTS)

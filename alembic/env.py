@@ -6,9 +6,9 @@ import asyncio
 
 import asyncpg
 import sqlalchemy as sa
+from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from alembic import context
 from core.database import schema
 from core.embedded import EmbeddedPostgres
 from core.settings import Settings

@@ -1,6 +1,6 @@
 """The console's one Services and its loop thread: the only module-level state of core.
 
-Owns their life in a process that Streamlit runs, where pages are rerun and caches cleared at any moment. `serve` does not use it.
+Owns their life in a process that Streamlit runs, where pages are rerun and caches cleared at any moment.
 """
 
 from __future__ import annotations

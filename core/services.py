@@ -14,7 +14,7 @@ from types import TracebackType
 from core.cache.redis_tier import RedisTier
 from core.database.pool import Database, PoolSettings
 from core.database.queries import Queries
-from core.embedded import EmbeddedPostgres, EmbeddedRedis
+from core.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedServer
 from core.health import Check, Health
 from core.platform.milestones import Milestones
 from core.platform.overview import Overview
@@ -32,7 +32,7 @@ class Services:
     """Every service of one process; `async with services:` opens and closes them."""
 
     settings: Settings
-    embedded: tuple[EmbeddedPostgres | EmbeddedRedis, ...]
+    embedded: tuple[EmbeddedServer, ...]
     database: Database
     console_store: Database
     redis: RedisTier
@@ -62,7 +62,9 @@ class Services:
         await self.open()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()
 
 
@@ -90,7 +92,11 @@ def build_services(settings: Settings) -> Services:
         place = _place(settings, "CONSOLE_DATABASE_URL", settings.console_database_url)
         checks.append(Check("console_store", "The console's store", console_store, *place, store_server))
     health = Health(checks, settings.health_interval_seconds, settings.health_timeout_seconds)
-    setup = Setup(settings, Stores(database, platform_url, console_store, console_url, "postgresql" if one_server else "console_store"), health)
+    setup = Setup(
+        settings,
+        Stores(database, platform_url, console_store, console_url, "postgresql" if one_server else "console_store"),
+        health,
+    )
     milestones = Milestones(console_store, setup)
     needs_postgres = settings.database_embedded or settings.console_store_embedded
     embedded = (*([embedded_postgres] if needs_postgres else []), *([embedded_redis] if settings.redis_embedded else []))

@@ -113,7 +113,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
-        """Read the process environment over `.env`; an empty variable is unset, also when `.env` sets it; raises SettingsError."""
+        """Read the process environment over `.env`; an empty variable is unset even if `.env` sets it. Raises SettingsError."""
         values: dict[str, str | None] = dict(dotenv_values(dotenv)) if dotenv is not None and dotenv.is_file() else {}
         values.update(os.environ if environ is None else environ)
         given = {item.name: text for item in fields(cls) if (text := values.get(item.name.upper()))}

@@ -101,7 +101,9 @@ class Setup:
                 log.warning("setup_failed error=%r retry_seconds=%s", str(error), wait_seconds)
             except Exception as error:
                 log.exception("setup_crashed")
-                self._fail_running(f"{type(error).__name__}: {error}", "Report this with the log; the console tries again by itself.")
+                self._fail_running(
+                    f"{type(error).__name__}: {error}", "Report this with the log; the console tries again by itself."
+                )
             await asyncio.sleep(wait_seconds)
             wait_seconds = min(wait_seconds * 2, RETRY_MOST_SECONDS)
 

@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: real embedded servers once a run, a database of its own for each test, a Redis database a worker."""
+"""Fixtures of the whole suite: real servers once a run, a database for each test, a Redis database for each worker."""
 
 from __future__ import annotations
 

@@ -26,7 +26,14 @@ FEW_ROWS = {"SAMPLE_LEADS": "200", "SAMPLE_INTERACTIONS": "1000", "SAMPLE_PROPER
 class ConsoleProcess:
     """One console; leaving the block kills what is left of it and of its servers."""
 
-    def __init__(self, data_dir: Path, *, command: Sequence[str] = ("-m", "core", "console"), env: Mapping[str, str] | None = None, root: Path = ROOT) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        command: Sequence[str] = ("-m", "core", "console"),
+        env: Mapping[str, str] | None = None,
+        root: Path = ROOT,
+    ) -> None:
         self.data_dir = data_dir
         self.port = free_port()
         unset = {item.name.upper(): "" for item in fields(Settings)}

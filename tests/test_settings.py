@@ -50,7 +50,9 @@ def test_a_value_that_cannot_work_is_refused_by_the_variables_name(variable: str
 
 def test_secrets_are_neither_in_repr_nor_in_what_is_shown() -> None:
     """Passwords and keys stay out of logs and pages."""
-    settings = Settings(database_url="postgresql://ann:geheim@db:5432/x", redis_url="redis://:geheim@r", anthropic_api_key="geheim")
+    settings = Settings(
+        database_url="postgresql://ann:geheim@db:5432/x", redis_url="redis://:geheim@r", anthropic_api_key="geheim"
+    )
 
     assert "geheim" not in repr(settings)
     assert masked("postgresql://ann:geheim@db:5432/x?password=geheim") == "postgresql://db:5432/x"
@@ -58,7 +60,10 @@ def test_secrets_are_neither_in_repr_nor_in_what_is_shown() -> None:
 
 @pytest.mark.parametrize(
     ("host", "loopback"),
-    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("10.0.0.1", False)],
+    [
+        ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True),
+        ("0.0.0.0", False), ("::", False), ("10.0.0.1", False),
+    ],
 )  # fmt: skip
 def test_loopback_is_told_from_other_addresses(host: str, loopback: bool) -> None:
     """Only addresses that no other machine can reach count as loopback."""

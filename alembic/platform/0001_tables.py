@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
@@ -138,7 +137,7 @@ def upgrade() -> None:
             "value",
             sa.Double(),
             nullable=False,
-            comment="sales and listings: count; volume, median_price: dollars; inventory: months",
+            comment="sales, listings: count; volume, median_price: dollars; inventory: months",
         ),
         sa.Column("source", sa.Text(), nullable=True),
         sa.Column(
@@ -217,7 +216,8 @@ def upgrade() -> None:
         ),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
-            "interaction_type IN ('email_open', 'link_click', 'form_submit', 'call_answered', 'email_sent', 'call_missed', 'page_view', 'showing_booked')",
+            "interaction_type IN ('email_open', 'link_click', 'form_submit', 'call_answered',"
+            " 'email_sent', 'call_missed', 'page_view', 'showing_booked')",
             name=op.f("lead_interactions_interaction_type_check"),
         ),
         sa.ForeignKeyConstraint(["lead_id"], ["leads.id"], name=op.f("lead_interactions_lead_id_fkey"), ondelete="CASCADE"),

@@ -11,6 +11,7 @@ from typing import Any
 from core.errors import CoreError, SettingsError
 from core.settings import Settings
 
+
 def add_parser(commands: Any) -> None:
     """Register the command."""
     parser: argparse.ArgumentParser = commands.add_parser("console", help="run the operator console")
@@ -39,6 +40,6 @@ def _check_port(settings: Settings) -> None:
             if error.errno == errno.EADDRINUSE:
                 raise CoreError(
                     f"Port {settings.port} of {settings.host} is taken by another program.",
-                    f"Open http://{settings.host}:{settings.port} to see which, or choose another: PORT={settings.port + 1} make run",
+                    f"It may be another console; or choose another port: PORT={settings.port + 1} make run",
                 ) from error
             raise SettingsError(f"HOST={settings.host} and PORT={settings.port} cannot be bound: {error.strerror}.") from error

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 import asyncpg
-
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+
 from core.errors import DependencyDown, SchemaError
 
 History = Literal["console", "platform"]

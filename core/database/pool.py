@@ -131,7 +131,8 @@ class Database:
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """A connection of its own, outside the pool and without a command timeout, for long work; the caller closes it."""
         with _translated():
-            connection = await asyncpg.connect(self._url, **{**self._connect_arguments(), "command_timeout": None})
+            arguments = {**self._connect_arguments(), "command_timeout": None}
+            connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self._url, **arguments)
             await _init(connection)
             return connection
 

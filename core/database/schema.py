@@ -80,7 +80,7 @@ market_data = sa.Table(
     sa.Column("data_type", sa.Text, nullable=False),
     sa.Column("date_recorded", sa.Date, nullable=False, comment="first day of the month that the value is of"),
     sa.Column(
-        "value", sa.Double, nullable=False, comment="sales and listings: count; volume, median_price: dollars; inventory: months"
+        "value", sa.Double, nullable=False, comment="sales, listings: count; volume, median_price: dollars; inventory: months"
     ),
     sa.Column("source", sa.Text),
     _synthetic(),

@@ -7,5 +7,6 @@ outlives them all.
 from core.embedded.postgres import EmbeddedPostgres
 from core.embedded.process import ProcessState
 from core.embedded.redis import EmbeddedRedis
+from core.embedded.server import EmbeddedServer
 
-__all__ = ["EmbeddedPostgres", "EmbeddedRedis", "ProcessState"]
+__all__ = ["EmbeddedPostgres", "EmbeddedRedis", "EmbeddedServer", "ProcessState"]

@@ -73,7 +73,8 @@ class EmbeddedServer(ABC):
         """Hold the server no longer; the last living holder stops it. True when it was stopped. Raises EmbeddedServerError."""
         if not self._data_folder.is_dir():
             return self._stop_stray()
-        deadline = Deadline(self._start_timeout_seconds)
+        # A console must not hang at its end behind another one's slow start: whoever holds the lock will hold the server too.
+        deadline = Deadline(self._stop_timeout_seconds)
         with explained(self.title, self._data_folder), self._record_file.locked(deadline) as locked:
             record = locked.read()
             if self._holder() not in record.holders:

@@ -156,9 +156,7 @@ class Overview:
     async def _load_counts(self) -> Counts:
         names = [table.name for table in platform_tables.sorted_tables]
         rows = await self._database.fetch_all("table_sizes", names)
-        tables = tuple(
-            TableSize(row["table_name"], row["estimated_rows"], row["size_bytes"]) for row in rows
-        )
+        tables = tuple(TableSize(row["table_name"], row["estimated_rows"], row["size_bytes"]) for row in rows)
         known = [table.rows for table in tables if table.rows is not None]
         if len(known) < len(platform_tables.tables) or sum(known) > RECENT_MAX_ROWS:
             return Counts(tables)
@@ -193,7 +191,9 @@ class Overview:
             FirstStep("PostgreSQL and Redis answer", {"postgresql", "redis"} <= up, "The console starts both by itself."),
             FirstStep("The schema is in place", {"console_schema", "platform_schema"} <= done, "Done at every start."),
             FirstStep("There is data to look at", rows > 0, "Sample data fills an empty embedded database."),
-            FirstStep("A program asked whether the platform is ready", "readyz_asked" in reached, f"`curl {self._base()}/readyz`"),
+            FirstStep(
+                "A program asked whether the platform is ready", "readyz_asked" in reached, f"`curl {self._base()}/readyz`"
+            ),
             FirstStep("The data outlived a restart", starts > 1, "Stop the console with Ctrl-C and run `make run` again."),
             FirstStep("Your own database is watched", not settings.database_embedded, "Set `DATABASE_URL` in `.env`.", True),
             FirstStep("Claude has a key", bool(settings.anthropic_api_key), "Set `ANTHROPIC_API_KEY` in `.env`.", True),

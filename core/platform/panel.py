@@ -14,13 +14,14 @@ from typing import Generic, TypeVar
 from core.errors import CoreError
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Panel(Generic[T]):
+class Panel(Generic[T_co]):
     """A value, its age in seconds, and why it could not be renewed; value None: there never was one."""
 
-    value: T | None = None
+    value: T_co | None = None
     age_seconds: float = 0.0
     error: str = ""
     next_step: str = ""

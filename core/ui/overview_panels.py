@@ -17,7 +17,11 @@ from core.platform.panel import Panel
 from core.setup import SetupStep
 from core.ui.verdict import clock, span
 
-STATE_BADGES: dict[str, tuple[str, Literal["green", "red", "orange"]]] = {"up": ("up", "green"), "down": ("down", "red"), "starting": ("starting", "orange")}
+STATE_BADGES: dict[str, tuple[str, Literal["green", "red", "orange"]]] = {
+    "up": ("up", "green"),
+    "down": ("down", "red"),
+    "starting": ("starting", "orange"),
+}
 STEP_ICONS = {"waiting": "schedule", "running": "sync", "done": "check", "skipped": "remove", "failed": "error"}
 NOUN_TITLES = {
     "leads": "Leads",

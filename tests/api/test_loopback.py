@@ -36,7 +36,8 @@ async def _ask(server: tuple[str, int | None] | None, host: str | None, kind: st
     ("server", "host"),
     [
         (("127.0.0.1", 80), "127.0.0.1:8501"), (("127.0.0.1", 80), "localhost:8501"), (("::1", 80), "[::1]:8501"),
-        (("::ffff:127.0.0.1", 80), "127.0.0.1"), (None, "anything"), (("testserver", 80), "testserver"), (("/run/x.sock", None), "x"),
+        (("::ffff:127.0.0.1", 80), "127.0.0.1"), (None, "anything"), (("testserver", 80), "testserver"),
+        (("/run/x.sock", None), "x"),
     ],
 )  # fmt: skip
 async def test_this_machine_gets_in(server: tuple[str, int | None] | None, host: str) -> None:

@@ -7,9 +7,9 @@ from typing import Literal
 
 import asyncpg
 import pytest
-
 from alembic import command
 from alembic.config import Config
+
 from core.database import migrations, schema
 from core.errors import SchemaError
 

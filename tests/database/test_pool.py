@@ -55,10 +55,14 @@ async def test_json_columns_are_values_not_text(database: Database) -> None:
 
 async def test_a_transaction_rolls_back_as_a_whole(database: Database) -> None:
     """An error inside the block undoes what came before it."""
-    with pytest.raises(QueryError):
+
+    async def insert_and_fail() -> None:
         async with database.transaction() as connection:
             await connection.execute("INSERT INTO markets (id, market_name, state) VALUES ('y', 'Y', 'TX')")
             await connection.execute("SELECT 1 / 0")
+
+    with pytest.raises(QueryError):
+        await insert_and_fail()
 
     assert await database.fetch_value("SELECT count(*) FROM markets") == 0
 
@@ -76,7 +80,10 @@ async def test_a_slow_statement_is_cut_off_and_cancelled_on_the_server(database:
     with pytest.raises(DependencyTimeout):
         await database.fetch_all("SELECT pg_sleep(30)")
 
-    running = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(30)' AND state = 'active'"
+    running = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(30)'"
+    )
     assert await database.fetch_value(running) == 0
 
 
@@ -112,7 +119,9 @@ async def test_nobody_listening_is_down_not_an_error_of_open(database_url: str) 
         await database.close()
 
 
-async def test_a_connection_cut_in_use_is_down_and_then_up_again(database_url: str, tcp_proxy: Callable[[Any], TcpProxy]) -> None:
+async def test_a_connection_cut_in_use_is_down_and_then_up_again(
+    database_url: str, tcp_proxy: Callable[[Any], TcpProxy]
+) -> None:
     """After the network is back the same pool answers, without being opened again."""
     proxy = tcp_proxy(_socket_of(database_url))
     database = Database(_behind(proxy, database_url), Queries(), FAST)

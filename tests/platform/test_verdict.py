@@ -12,7 +12,9 @@ NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 DONE = [SetupStep("sample_data", "Sample data", "done")]
 
 
-def _status(name: str = "redis", state: str = "up", minutes: float = 10, checked_seconds: float = 1, **more: object) -> DependencyStatus:
+def _status(
+    name: str = "redis", state: str = "up", minutes: float = 10, checked_seconds: float = 1, **more: object
+) -> DependencyStatus:
     since, checked_at = NOW - timedelta(minutes=minutes), NOW - timedelta(seconds=checked_seconds)
     return DependencyStatus(name=name, title=name.title(), where="x", state=state, since=since, checked_at=checked_at, **more)  # type: ignore[arg-type]
 
