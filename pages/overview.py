@@ -17,7 +17,7 @@ def live() -> None:
     draw_verdict(view.verdict, view.loaded_at)
     panels.setup_steps(view.steps)
     panels.dependency_cards(view)
-    panels.row_counts(view.counts, view.loaded_at)
+    panels.row_counts(view.counts, services.overview.environment().data_note, view.loaded_at)
     redraw_when_changed((services.setup.finished.is_set(), view.first_steps))
 
 

@@ -24,6 +24,7 @@ COUNTS_MAX_AGE_SECONDS = 15.0
 PRICES_MAX_AGE_SECONDS = 300.0
 REDIS_MAX_AGE_SECONDS = 4.0
 REACHED_MAX_AGE_SECONDS = 2.0
+SAMPLE_NOTE = "leads, interactions and current listings are synthetic; market figures and Toledo's sold houses are real"
 RECENT_MAX_ROWS = 2_000_000  # Counting the last 30 days reads whole tables until an index exists.
 
 
@@ -93,6 +94,7 @@ class EnvironmentInfo:
     mode: str
     claude: str
     embedded: bool
+    data_note: str
 
 
 class Overview:
@@ -129,6 +131,7 @@ class Overview:
             mode=settings.effective_mode,
             claude="key set" if settings.anthropic_api_key else "no key: rehearsal",
             embedded=settings.database_embedded,
+            data_note=SAMPLE_NOTE if settings.database_embedded and settings.sample_data else "",
         )
 
     def verdict(self) -> Verdict:
@@ -183,12 +186,12 @@ class Overview:
         return await self._milestones.reached(), int(await self._console_store.fetch_value("starts_count"))
 
     def _first_steps(self, counts: Panel[Counts], reached: frozenset[str], starts: int) -> tuple[FirstStep, ...]:
-        up = {item.name for item in self._health.snapshot() if item.state == "up"}
+        answered = {item.name for item in self._health.snapshot() if item.version}
         done = {step.name for step in self._setup.snapshot() if step.state in ("done", "skipped")}
         rows = sum(table.rows or 0 for table in counts.value.tables) if counts.value else 0
         settings = self._settings
         return (
-            FirstStep("PostgreSQL and Redis answer", {"postgresql", "redis"} <= up, "The console starts both by itself."),
+            FirstStep("PostgreSQL and Redis answer", {"postgresql", "redis"} <= answered, "The console starts both by itself."),
             FirstStep("The schema is in place", {"console_schema", "platform_schema"} <= done, "Done at every start."),
             FirstStep("There is data to look at", rows > 0, "Sample data fills an empty embedded database."),
             FirstStep(

@@ -87,7 +87,7 @@ def setup_steps(steps: Sequence[SetupStep]) -> None:
                 st.error(f"**Next:** {step.next_step}", icon=":material/error:")
 
 
-def row_counts(panel: Panel[Counts], now: datetime) -> None:
+def row_counts(panel: Panel[Counts], note: str, now: datetime) -> None:
     """Rows of each table, and what the last 30 days brought."""
     st.subheader("Data", anchor=False)
     if panel.value is None:
@@ -104,7 +104,7 @@ def row_counts(panel: Panel[Counts], now: datetime) -> None:
         for name in shown:
             _table_metric(name, sizes[name], recent.get(name))
     newest = f"newest interaction {clock(counts.newest_interaction_at, now)} · " if counts.newest_interaction_at else ""
-    st.caption(f"{newest}{_age(panel)}")
+    st.caption(f"{newest}{_age(panel)}" + (f" · {note}" if note else ""))
 
 
 def _table_metric(name: str, table: TableSize, new: int | None) -> None:

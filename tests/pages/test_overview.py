@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import runtime
@@ -105,6 +107,21 @@ def test_first_steps_are_ticked_by_what_happened(settings: Settings) -> None:
         text = _text(_page())
         assert f":green[:material/check_circle:] {step}" in text
         assert ":green[:material/check_circle:] The data outlived a restart" in text
+
+
+def test_a_client_that_clears_the_caches_leaves_the_services_alone(settings: Settings) -> None:
+    """Any client may clear Streamlit's caches; nothing of ours is kept in them."""
+    with _console(settings) as running:
+        _page()
+        threads = {thread.name for thread in threading.enumerate()}
+        st.cache_data.clear()
+        st.cache_resource.clear()
+        app = _page()
+
+        assert "Fine since" in app.title[0].value
+        assert runtime.get() is running
+        assert {thread.name for thread in threading.enumerate() if thread.name == "core-loop"} <= threads
+        assert sum(thread.name == "core-loop" for thread in threading.enumerate()) == 1
 
 
 def test_a_page_that_is_run_without_app_py_shows_nothing(settings: Settings) -> None:
