@@ -8,6 +8,10 @@ CoreError
 │   └── EmbeddedServerError  the server that we start ourselves cannot be started
 ├── QueryError               PostgreSQL refused a statement
 ├── SchemaError              the schema is not the one that this version needs
+├── TargetError              an action that changes data is not allowed on this target
+├── OperationError           an operation cannot be started, found or cancelled
+├── ImportFileError          a file cannot be imported as it is
+├── LoadError                traffic cannot be made
 └── SampleDataError          the sample data cannot be read or loaded
 """
 
@@ -62,3 +66,19 @@ class SchemaError(CoreError):
 
 class SampleDataError(CoreError):
     """The sample data that ships with the repository cannot be read or loaded."""
+
+
+class TargetError(CoreError):
+    """An action that changes data is not allowed on this target; the next step says what allows it."""
+
+
+class OperationError(CoreError):
+    """An operation cannot be started, found or cancelled."""
+
+
+class ImportFileError(CoreError):
+    """A file cannot be imported as it is: its reading, its mapping or its rows are at fault."""
+
+
+class LoadError(CoreError):
+    """Traffic cannot be made, or the generator of it failed."""

@@ -46,6 +46,34 @@ class Rows(Protocol):
         ...
 
 
+class Handle(Protocol):
+    """One series of one metric, bound once and recorded to often."""
+
+    def record(self, value: float) -> None:
+        """Add one value; durations are in seconds."""
+        ...
+
+
+class Record(Protocol):
+    """Where a service records what it does; every call costs about an append and raises nothing."""
+
+    def handle(self, metric: str, labels: tuple[str, ...] = ()) -> Handle:
+        """The series of `metric` with these label values, in the metric's declared order."""
+        ...
+
+    def record(self, metric: str, value: float, labels: tuple[str, ...] = ()) -> None:
+        """Add one value to a distribution."""
+        ...
+
+    def count(self, metric: str, amount: int = 1, labels: tuple[str, ...] = ()) -> None:
+        """Add to a counter."""
+        ...
+
+    def gauge(self, metric: str, value: float, labels: tuple[str, ...] = ()) -> None:
+        """Set what a gauge shows now."""
+        ...
+
+
 class Progress(Protocol):
     """Where work that takes long says how far it is."""
 

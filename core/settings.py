@@ -97,6 +97,14 @@ class Settings:
         return self.database_url is None
 
     @property
+    def target_name(self) -> str:
+        """What an operator types to allow an action that changes data: ENVIRONMENT, or the host and name of the database."""
+        if self.database_url is None or self.environment != "local":
+            return self.environment
+        parts = urlsplit(self.database_url)
+        return f"{parts.hostname or 'socket'}{parts.path}"
+
+    @property
     def console_store_embedded(self) -> bool:
         """Whether the console keeps its own records in the embedded server."""
         return self.console_database_url is None

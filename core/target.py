@@ -1,0 +1,21 @@
+"""The target rule: what may change data where.
+
+Owns one question: may this action change the watched database? On the embedded one always; elsewhere only in mode operate and
+when the operator has typed the target's name.
+"""
+
+from __future__ import annotations
+
+from core.errors import TargetError
+from core.settings import Settings
+
+
+def require_target(settings: Settings, typed: str | None) -> None:
+    """Return when the action is allowed; raises TargetError that says what would allow it."""
+    if settings.database_embedded:
+        return
+    name = settings.target_name
+    if settings.effective_mode != "operate":
+        raise TargetError(f"{name} is only watched (MODE=watch): nothing is changed there.", "Set MODE=operate and start again.")
+    if (typed or "").strip() != name:
+        raise TargetError(f"This changes data in {name}, which is not the embedded database.", f"Type its name to allow it: {name}")
