@@ -16,6 +16,8 @@ def require_target(settings: Settings, typed: str | None) -> None:
         return
     name = settings.target_name
     if settings.effective_mode != "operate":
-        raise TargetError(f"{name} is only watched (MODE=watch): nothing is changed there.", "Set MODE=operate and start again.")
+        message = f"{name} is only watched (MODE=watch): nothing is changed there."
+        raise TargetError(message, "Set MODE=operate and start again.")
     if (typed or "").strip() != name:
-        raise TargetError(f"This changes data in {name}, which is not the embedded database.", f"Type its name to allow it: {name}")
+        message = f"This changes data in {name}, which is not the embedded database."
+        raise TargetError(message, f"Type its name to allow it: {name}")
