@@ -12,6 +12,7 @@ CoreError
 ├── OperationError           an operation cannot be started, found or cancelled
 ├── ImportFileError          a file cannot be imported as it is
 ├── LoadError                traffic cannot be made
+├── UsageError               an argument has a value that cannot work
 └── SampleDataError          the sample data cannot be read or loaded
 """
 
@@ -78,6 +79,12 @@ class OperationError(CoreError):
 
 class ImportFileError(CoreError):
     """A file cannot be imported as it is: its reading, its mapping or its rows are at fault."""
+
+
+class UsageError(CoreError):
+    """An argument of a command, or a field of a form, has a value that cannot work."""
+
+    default_next_step = "Choose a value within the bounds."
 
 
 class LoadError(CoreError):

@@ -5,7 +5,7 @@ Owns no behaviour. cache, database, claude and monitor never import one another;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,7 +29,9 @@ class Pingable(Protocol):
 class Rows(Protocol):
     """What a service needs of a database: named queries answered as rows that are read by column name."""
 
-    async def fetch_all(self, sql_or_name: str, *args: object) -> Sequence[Any]:
+    async def fetch_all(
+        self, sql_or_name: str, *args: object, filters: Mapping[str, object] | None = None
+    ) -> Sequence[Any]:
         """All rows of a named query or a statement."""
         ...
 
@@ -49,7 +51,7 @@ class Rows(Protocol):
 class Handle(Protocol):
     """One series of one metric, bound once and recorded to often."""
 
-    def record(self, value: float) -> None:
+    def record(self, value: float, /) -> None:
         """Add one value; durations are in seconds."""
         ...
 

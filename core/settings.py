@@ -65,6 +65,10 @@ class Settings:
     health_interval_seconds: float = 2.0
     health_timeout_seconds: float = 2.0
 
+    # What the platform promises.
+    target_api_p95_seconds: float = 0.1
+    target_database_p95_seconds: float = 0.05
+
     # Sample data, loaded only into an empty embedded database.
     sample_data: bool = True
     sample_leads: int = 20_000

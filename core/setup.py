@@ -64,7 +64,8 @@ class Stores:
 class Setup:
     """Runs the steps once, and again after a failure, until all are done."""
 
-    def __init__(self, settings: Settings, stores: Stores, health: Health) -> None:
+    def __init__(self, settings: Settings, stores: Stores, health: Health, *, records_start: bool) -> None:
+        self._records_start = records_start
         self._settings = settings
         self._stores = stores
         self._health = health
@@ -118,9 +119,9 @@ class Setup:
             else:
                 for name in ("platform_schema", "sample_data"):
                     self._update(name, state="skipped", detail="Nothing is created in a watched database.")
-        await self._stores.console.execute(
-            "record_start", __version__, socket.gethostname(), os.getpid(), self._settings.environment
-        )
+        if self._records_start:
+            place = (socket.gethostname(), os.getpid(), self._settings.environment)
+            await self._stores.console.execute("record_start", __version__, *place)
 
     async def _console_schema(self) -> str:
         made = await migrations.upgrade("console", self._stores.console_url)

@@ -18,6 +18,10 @@ def require_target(settings: Settings, typed: str | None) -> None:
     if settings.effective_mode != "operate":
         message = f"{name} is only watched (MODE=watch): nothing is changed there."
         raise TargetError(message, "Set MODE=operate and start again.")
+    require_typed(name, typed, f"This changes data in {name}, which is not the embedded database.")
+
+
+def require_typed(name: str, typed: str | None, otherwise: str) -> None:
+    """Return when the operator has typed the name; raises TargetError with the message `otherwise`."""
     if (typed or "").strip() != name:
-        message = f"This changes data in {name}, which is not the embedded database."
-        raise TargetError(message, f"Type its name to allow it: {name}")
+        raise TargetError(otherwise, f"Type its name to allow it: {name}")

@@ -4,6 +4,9 @@ import streamlit as st
 
 from core import ui
 from core.ui import overview_panels as panels
+from core.ui.live_chart import live_view
+from core.ui.live_panels import traffic_charts, traffic_numbers
+from core.ui.traffic_panel import make_traffic
 from core.ui.verdict import draw_verdict
 
 ui.guard("viewer")
@@ -18,7 +21,8 @@ def live() -> None:
     panels.setup_steps(view.steps)
     panels.dependency_cards(view)
     panels.row_counts(view.counts, services.overview.environment().data_note, view.loaded_at)
-    redraw_when_changed((services.setup.finished.is_set(), view.first_steps))
+    window = traffic_numbers(services.monitor, services.settings)
+    redraw_when_changed((window, services.setup.finished.is_set(), view.first_steps, services.traffic.running() is None))
 
 
 def redraw_when_changed(seen: object) -> None:
@@ -30,8 +34,10 @@ def redraw_when_changed(seen: object) -> None:
 
 
 live()
+traffic_charts(services.settings, live_view())
 chart, steps = st.columns([2, 1], gap="medium")
 with chart:
     panels.market_prices(ui.run(services.overview.market_prices()))
 with steps:
     panels.first_steps(ui.run(services.overview.load()).first_steps)
+make_traffic()

@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 from redis import Redis
 
+from core import runtime
 from core.database import migrations
 from core.embedded import EmbeddedPostgres, EmbeddedRedis
 from core.services import Services, build_services
@@ -34,10 +35,14 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the URLs and keys of this machine; an empty variable also hides the one in .env."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees the URLs and keys of this machine, and none leaves services running that it did not ask for."""
     for item in fields(Settings):
-        monkeypatch.setenv(item.name.upper(), "")
+        monkeypatch.setenv(item.name.upper(), "")  # An empty variable also hides the one in .env.
+    yield
+    if runtime._running is not None:
+        runtime.close()
+        pytest.fail("The test started the services of the environment; use runtime.use(...) or the fixtures.")
 
 
 @pytest.fixture(scope="session")

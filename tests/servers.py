@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
 from core.embedded import EmbeddedPostgres, EmbeddedRedis
+from tests.tcp_proxy import TcpProxy
 
 
 @dataclass(frozen=True)
@@ -29,20 +31,30 @@ class Servers:
         return self.postgres_url.replace("@/platform?", f"@/{name}?")
 
 
+def socket_of(url: str) -> str:
+    """The path of the Unix socket behind a PostgreSQL URL."""
+    return str(Path(parse_qs(urlsplit(url).query)["host"][0]) / ".s.PGSQL.5432")
+
+
+def behind(proxy: TcpProxy, url: str) -> str:
+    """The same database, reached through a proxy."""
+    return f"postgresql://platform@127.0.0.1:{proxy.port}{urlsplit(url).path}?sslmode=disable"
+
+
 def execute(url: str, statements: str) -> None:
     """Run statements on a connection of their own."""
-    _run(_on_connection(url, lambda connection: connection.execute(statements)))
+    on_connection(url, lambda connection: connection.execute(statements))
 
 
 def fetch_value(url: str, statement: str) -> Any:
     """One value, asked on a connection of its own."""
-    return _run(_on_connection(url, lambda connection: connection.fetchval(statement)))
+    return on_connection(url, lambda connection: connection.fetchval(statement))
 
 
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    # On a thread: the test's own thread may have a running loop.
+def on_connection(url: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Do some work on a connection of its own, on a thread: the test's own thread may have a running loop."""
     with ThreadPoolExecutor(1) as executor:
-        return executor.submit(asyncio.run, work).result()
+        return executor.submit(asyncio.run, _on_connection(url, work)).result()
 
 
 async def _on_connection(url: str, work: Callable[[Any], Awaitable[Any]]) -> Any:

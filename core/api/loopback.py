@@ -7,8 +7,8 @@ server was started; the name keeps out a web page that had its own host name poi
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.api.problem import problem
@@ -36,14 +36,20 @@ class LoopbackOnly:
 
 def _allowed(scope: Scope) -> bool:
     server = scope.get("server")
+    if not server:
+        return True  # A Unix socket: the file system decides.
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return _is_ours(server[0], host)
+
+
+@lru_cache(maxsize=1024)
+def _is_ours(server: str, host: bytes) -> bool:
     try:
-        address = ipaddress.ip_address(server[0]) if server else None
+        address = ipaddress.ip_address(server)
     except ValueError:
-        address = None
-    if address is None:
-        return True  # A Unix socket or an in-process client: the file system or the caller decides.
+        return True  # An in-process client has no address.
     mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback and is_loopback(_name(Headers(scope=scope).get("host", "")))
+    return (mapped or address).is_loopback and is_loopback(_name(host.decode("latin-1")))
 
 
 def _name(host: str) -> str:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from starlette.responses import Response
 
+PROBLEM = "application/problem+json"
 
-def problem(status: int, detail: str, next_step: str = "") -> Response:
-    """An error answer; `next_step` says what the caller can do."""
-    title = HTTPStatus(status).phrase
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+
+class Invalid(Exception):
+    """A request that cannot be answered as it is: its status, its one sentence and what is wrong where."""
+
+    def __init__(self, detail: str, status: int = 400, errors: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.errors = errors
+
+
+def problem(status: int, detail: str, next_step: str = "", errors: Sequence[dict[str, Any]] = ()) -> Response:
+    """An error answer; `next_step` says what the caller can do, `errors` what is wrong where."""
+    body: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if next_step:
         body["next_step"] = next_step
-    return Response(orjson.dumps(body), status, media_type="application/problem+json")
+    if errors:
+        body["errors"] = list(errors)
+    return Response(orjson.dumps(body), status, media_type=PROBLEM)

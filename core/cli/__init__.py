@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import orjson
 
 from core import __version__
-from core.cli import console
-from core.errors import CoreError, DependencyError, SettingsError
+from core.cli import console, generate, import_, load, operations, serve
+from core.errors import CoreError, DependencyError, SettingsError, UsageError
 
-COMMANDS = (console,)
+COMMANDS = (console, generate, import_, load, operations, serve)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +36,6 @@ def _failed(error: CoreError, *, as_json: bool) -> int:
         body = {"ok": False, "data": None, "error": {"message": str(error), "next_step": error.next_step}}
         sys.stdout.write(orjson.dumps(body).decode() + "\n")
     sys.stderr.write(f"{error}\n{error.next_step}\n")
-    if isinstance(error, SettingsError):
+    if isinstance(error, SettingsError | UsageError):
         return 2
     return 3 if isinstance(error, DependencyError) else 1

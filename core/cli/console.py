@@ -21,7 +21,7 @@ def add_parser(commands: Any) -> None:
 def run(_options: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     settings = Settings.from_env()
-    _check_port(settings)
+    check_port(settings.host, settings.port, "PORT={port} make run")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     sys.stderr.write(f"The console opens on http://{host}:{settings.port}  (Ctrl-C ends it)\n")
     sys.stderr.flush()
@@ -30,16 +30,17 @@ def run(_options: argparse.Namespace) -> int:
     return ui.serve(settings.host, settings.port)
 
 
-def _check_port(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def check_port(host: str, port: int, otherwise: str) -> None:
+    """Raise CoreError when the port is taken, SettingsError when it cannot be bound."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise CoreError(
-                    f"Port {settings.port} of {settings.host} is taken by another program.",
-                    f"It may be another console; or choose another port: PORT={settings.port + 1} make run",
+                    f"Port {port} of {host} is taken by another program.",
+                    f"It may be another one of these; or choose another port: {otherwise.replace('{port}', str(port + 1))}",
                 ) from error
-            raise SettingsError(f"HOST={settings.host} and PORT={settings.port} cannot be bound: {error.strerror}.") from error
+            raise SettingsError(f"{host} and port {port} cannot be bound: {error.strerror}.") from error

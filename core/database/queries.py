@@ -1,12 +1,13 @@
 """Queries: the named statements of `queries.sql`, with every noun replaced by the SELECT of the schema in use.
 
-Owns the file's format: `-- name: word`, one or more `-- ` lines that describe it, then one statement.
+Owns the file's format: `-- name: word`, one or more `-- ` lines that describe it, then one statement. A fragment is named
+`word.filter` and says `$?` for its one parameter; the statement says `[filters]` where the chosen ones are joined by AND.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from core.database.schema import DEFAULT_NOUNS
 from core.errors import QueryError
 
 QUERIES_FILE = Path(__file__).with_name("queries.sql")
-_HEAD = re.compile(r"^-- name: ([a-z_]+)\s*$", re.MULTILINE)
+_HEAD = re.compile(r"^-- name: ([a-z_.]+)\s*$", re.MULTILINE)
+_PARAMETER = re.compile(r"\$([0-9]+)")
 _NOUN = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -39,13 +41,22 @@ class Queries:
             return sql_or_name
         return self[sql_or_name].sql
 
+    def compose(self, name: str, filters: Mapping[str, object]) -> tuple[str, list[object]]:
+        """The SQL of a query with the fragments of these filters, and their arguments, numbered after those of the query."""
+        query = self[name]
+        first = 1 + max((int(number) for number in _PARAMETER.findall(query.sql)), default=0)
+        fragments = [
+            self[f"{name}.{item}"].sql.replace("$?", f"${position}") for position, item in enumerate(filters, start=first)
+        ]
+        return query.sql.replace("[filters]", "".join(f"\n  AND {text}" for text in fragments)), list(filters.values())
+
     def __getitem__(self, name: str) -> Query:
         try:
             return self._queries[name]
         except KeyError:
             raise QueryError(f"There is no named query {name!r}.", "Add it to core/database/queries.sql.") from None
 
-    def __iter__(self) -> object:
+    def __iter__(self) -> Iterator[Query]:
         return iter(self._queries.values())
 
 

@@ -28,6 +28,7 @@ PROPERTY_TYPES = ("single_family", "condo", "townhouse", "multi_family", "apartm
 PROPERTY_STATUSES = ("active", "pending", "sold", "withdrawn")
 MARKET_DATA_TYPES = ("sales", "volume", "median_price", "listings", "inventory_months")
 AI_SOURCES = ("claude", "rehearsal")
+OPERATION_STATES = ("running", "done", "failed", "cancelled", "interrupted")
 
 platform = sa.MetaData(naming_convention=NAMING)
 console = sa.MetaData(schema="console", naming_convention=NAMING)
@@ -172,6 +173,45 @@ starts = sa.Table(
     sa.Column("version", sa.Text, nullable=False), sa.Column("host", sa.Text, nullable=False),
     sa.Column("pid", sa.Integer, nullable=False), sa.Column("environment", sa.Text, nullable=False),
     _now("started_at"),
+)  # fmt: skip
+
+marks = sa.Table(
+    "marks", console,
+    _id(),
+    sa.Column("kind", sa.Text, nullable=False, comment="deploy, change, note"),
+    sa.Column("text", sa.Text, nullable=False), sa.Column("marked_by", sa.Text, nullable=False),
+    _now("marked_at"),
+    sa.Index("marks_marked_at_idx", "marked_at"),
+)  # fmt: skip
+
+operations = sa.Table(
+    "operations", console,
+    _id(),
+    sa.Column("kind", sa.Text, nullable=False, comment="import, generate, load, ..."),
+    sa.Column("key", sa.Text, nullable=False, comment="one runs at a time under a key"),
+    sa.Column("title", sa.Text, nullable=False), sa.Column("operator", sa.Text, nullable=False),
+    _json("parameters", "{}"),
+    sa.Column("commands", pg.ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'::text[]")),
+    sa.Column("resumable", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("state", sa.Text, nullable=False, server_default="running"),
+    sa.Column("what", sa.Text, nullable=False, server_default="", comment="what is counted now"),
+    sa.Column("done", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("total", sa.BigInteger, nullable=False, server_default="0", comment="0: unknown"),
+    sa.Column("rate_per_second", sa.Double, comment="over the last seconds"),
+    _now("started_at"),
+    sa.Column(
+        "updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now(), comment="last word of its process"
+    ),
+    sa.Column("finished_at", sa.DateTime(timezone=True)),
+    sa.Column("cancelled_by", sa.Text, comment="who asked for its end; its process looks here"),
+    sa.Column("result", pg.JSONB),
+    sa.Column("error", sa.Text, nullable=False, server_default=""),
+    sa.Column("next_step", sa.Text, nullable=False, server_default=""),
+    sa.Column("host", sa.Text, nullable=False), sa.Column("pid", sa.Integer, nullable=False),
+    _one_of("state", OPERATION_STATES),
+    sa.Index("operations_running_key_key", "key", unique=True, postgresql_where=sa.text("state = 'running'")),
+    # A running row is written twice a second: room on its page keeps that heap-only (HOT).
+    postgresql_with={"fillfactor": "70"},
 )  # fmt: skip
 
 milestones = sa.Table(

@@ -2,6 +2,6 @@
 
 from core.ui.application import lifespan, middleware, routes, serve
 from core.ui.frame import PageInfo, frame
-from core.ui.session import guard, run, services
+from core.ui.session import guard, operator, run, services
 
-__all__ = ["PageInfo", "frame", "guard", "lifespan", "middleware", "routes", "run", "serve", "services"]
+__all__ = ["PageInfo", "frame", "guard", "lifespan", "middleware", "operator", "routes", "run", "serve", "services"]

@@ -24,9 +24,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli as command_line
 
 from core import runtime
-from core.api import LoopbackOnly, build_routes
+from core.api import LoopbackOnly, build_console_routes, build_routes
 from core.errors import CoreError
 from core.settings import is_loopback
+from core.ui.live_chart import live_assets
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,10 @@ ROOT = Path(__file__).parents[2]
 # The first page needs them; loaded here, nobody waits 1.9 s for them, and gc.freeze keeps them out of every collection.
 PRELOADED = ("pandas", "pyarrow", "plotly.graph_objects", "plotly.io")
 
-routes = build_routes(lambda: runtime.get().services)
+# Streamlit puts its own routes under this path, but not ours.
+BASE_PATH = "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
+
+routes = build_routes(runtime.get, build_console_routes(runtime.get, live_assets, BASE_PATH.rstrip("/")))
 middleware = [Middleware(LoopbackOnly)]
 
 

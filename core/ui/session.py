@@ -31,6 +31,20 @@ def run(work: Coroutine[Any, Any, T], timeout_seconds: float = RUN_TIMEOUT_SECON
         st.stop()
 
 
+def attempt(work: Coroutine[Any, Any, object], timeout_seconds: float = RUN_TIMEOUT_SECONDS) -> str:
+    """Run an action of a callback; returns what went wrong and what to do, empty when all went well."""
+    try:
+        runtime.get().gate.run(work, timeout_seconds)
+    except CoreError as error:
+        return f"{error} {error.next_step}"
+    return ""
+
+
+def operator() -> str:
+    """Who acts in this session, for the record of operations."""
+    return "local operator"
+
+
 def enter() -> None:
     """Mark this session as having come through `app.py`."""
     st.session_state[_ENTERED] = True

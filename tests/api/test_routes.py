@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +20,8 @@ from tests.tcp_proxy import TcpProxy
 
 @pytest.fixture
 def client() -> TestClient:
-    """A client of the routes alone, over the services that run in this process."""
-    return TestClient(Starlette(routes=build_routes(lambda: runtime.get().services)))
+    """A client of the routes alone; the test says which services run, or none would be started for it."""
+    return TestClient(Starlette(routes=build_routes(runtime.get)))
 
 
 @pytest.fixture
@@ -30,9 +31,12 @@ def console(settings: Settings) -> Iterator[runtime.Running]:
         yield running
 
 
-def test_healthz_answers_whatever_else_is_down(client: TestClient) -> None:
+def test_healthz_answers_whatever_else_is_down(client: TestClient, tmp_path: Path) -> None:
     """Alive needs no server."""
-    answer = client.get("/healthz")
+    nobody = "postgresql://x@127.0.0.1:9/x"
+    away = Settings(database_url=nobody, console_database_url=nobody, redis_url="redis://127.0.0.1:9", data_dir=tmp_path)
+    with runtime.use(build_services(away)):
+        answer = client.get("/healthz")
 
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
 
@@ -70,6 +74,7 @@ def test_readyz_is_503_and_says_what_to_do_while_redis_is_away(
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/nothing", "/api/nothing/at/all"])
+@pytest.mark.usefixtures("console")
 def test_an_unknown_path_is_a_404_problem(client: TestClient, method: str, path: str) -> None:
     """Nothing under /api falls through to Streamlit's page, which would answer 200."""
     answer = client.request(method, path)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from core.database.pool import Database, PoolSettings
 from core.database.queries import Queries
 from core.errors import DependencyDown, DependencyTimeout, QueryError
+from tests.servers import behind, socket_of
 from tests.tcp_proxy import TcpProxy
 
 FAST = PoolSettings(max_size=2, connect_timeout_seconds=1.0, command_timeout_seconds=0.3, application_name="pool test")
@@ -26,15 +25,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.open()
     yield database
     await database.close()
-
-
-def _behind(proxy: TcpProxy, url: str) -> str:
-    name = urlsplit(url).path
-    return f"postgresql://platform@127.0.0.1:{proxy.port}{name}?sslmode=disable"
-
-
-def _socket_of(url: str) -> str:
-    return str(Path(unquote(parse_qs(urlsplit(url).query)["host"][0])) / ".s.PGSQL.5432")
 
 
 async def test_the_four_ways_to_ask(database: Database) -> None:
@@ -123,8 +113,8 @@ async def test_a_connection_cut_in_use_is_down_and_then_up_again(
     database_url: str, tcp_proxy: Callable[[Any], TcpProxy]
 ) -> None:
     """After the network is back the same pool answers, without being opened again."""
-    proxy = tcp_proxy(_socket_of(database_url))
-    database = Database(_behind(proxy, database_url), Queries(), FAST)
+    proxy = tcp_proxy(socket_of(database_url))
+    database = Database(behind(proxy, database_url), Queries(), FAST)
     await database.open()
     try:
         assert await database.fetch_value("SELECT 1") == 1
@@ -139,8 +129,8 @@ async def test_a_connection_cut_in_use_is_down_and_then_up_again(
 
 async def test_a_silent_network_ends_in_a_timeout(database_url: str, tcp_proxy: Callable[[Any], TcpProxy]) -> None:
     """A server that takes bytes and gives none makes nobody wait for ever, neither a question nor close."""
-    proxy = tcp_proxy(_socket_of(database_url))
-    database = Database(_behind(proxy, database_url), Queries(), FAST)
+    proxy = tcp_proxy(socket_of(database_url))
+    database = Database(behind(proxy, database_url), Queries(), FAST)
     await database.open()
     try:
         assert await database.fetch_value("SELECT 1") == 1

@@ -42,10 +42,27 @@ def test_anything_with_a_space_is_sql_already() -> None:
 
 async def test_postgresql_accepts_every_shipped_query(platform_connection: asyncpg.Connection[asyncpg.Record]) -> None:
     """Each named query parses against the shipped schema and says what it answers."""
-    names = []
-    for query in Queries():
-        await platform_connection.prepare(query.sql)
-        assert query.description.endswith("."), query.name
-        names.append(query.name)
+    queries = Queries()
+    names = [query.name for query in queries]
+    statements = [name for name in names if "." not in name]
+    for name in statements:
+        filters = {item.partition(".")[2]: None for item in names if item.startswith(f"{name}.")}
+        await platform_connection.prepare(queries.compose(name, filters)[0])
 
-    assert len(names) == len(set(names)) > 0
+    assert len(names) == len(set(names)) > len(statements) > 0
+    assert [query.name for query in queries if not query.description.endswith(".")] == []
+
+
+def test_filters_are_joined_and_numbered_after_the_querys_own_parameters(tmp_path: Path) -> None:
+    """Only the chosen fragments are there, each with the next number."""
+    text = (
+        "-- name: q\n-- d.\nSELECT 1 FROM t WHERE a = $1 AND b = $2 [filters] LIMIT $2\n"
+        "-- name: q.x\n-- d.\nx = $?\n-- name: q.y\n-- d.\n(y = $? OR y IS NULL)\n"
+    )
+    queries = _queries(tmp_path, text, {})
+
+    assert " ".join(queries.compose("q", {"y": 7})[0].split()).endswith("b = $2 AND (y = $3 OR y IS NULL) LIMIT $2")
+    assert "[filters]" not in queries.compose("q", {})[0]
+    assert queries.compose("q", {"y": 7, "x": 8})[1] == [7, 8]
+    with pytest.raises(QueryError, match=r"q\.z"):
+        queries.compose("q", {"z": 1})

@@ -1,0 +1,15 @@
+"""What the platform does, measured: recorded at the price of an append, folded on a thread of its own."""
+
+from core.monitor.recorder import Recorder, RecorderStats
+from core.monitor.timeline import History
+from core.monitor.windows import CounterSnapshot, GaugeSnapshot, MetricsSnapshot, SeriesSnapshot
+
+__all__ = [
+    "CounterSnapshot",
+    "GaugeSnapshot",
+    "History",
+    "MetricsSnapshot",
+    "Recorder",
+    "RecorderStats",
+    "SeriesSnapshot",
+]

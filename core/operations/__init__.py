@@ -1,0 +1,6 @@
+"""Operations: what takes long: one at a time per key over all processes, watched, cancelled and remembered."""
+
+from core.operations.operation import Choices, Operation, OperationRequest, Started, State, Work
+from core.operations.operations import Operations
+
+__all__ = ["Choices", "Operation", "OperationRequest", "Operations", "Started", "State", "Work"]

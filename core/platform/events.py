@@ -1,0 +1,81 @@
+"""Events: interactions of leads and analytics events, stored in batches; marks on the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from asyncpg import Record
+
+from core.database.pool import Database
+from core.errors import TargetError
+from core.platform.identity import BIGINT
+from core.settings import Settings
+
+UNKNOWN_LEAD = "There is no lead with this lead_id."
+UNKNOWN_MARKET = "There is no market with this slug."
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One event that was not stored: its position in the batch and why."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvents:
+    """How many events of a batch were stored, and which were not."""
+
+    accepted: int
+    rejected: tuple[Rejected, ...]
+
+
+class Events:
+    """Stores what happens on the platform."""
+
+    def __init__(self, settings: Settings, database: Database, console_store: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._console_store = console_store
+
+    async def store(
+        self, interactions: Mapping[int, Mapping[str, Any]], analytics: Mapping[int, Mapping[str, Any]]
+    ) -> StoredEvents:
+        """Store both kinds, given by their position in the batch, in one transaction; raises TargetError in mode watch."""
+        if self._settings.effective_mode != "operate":
+            raise TargetError(
+                "This platform is only watched (MODE=watch): no event is stored.", "Set MODE=operate to let it be written."
+            )
+        stored: set[int] = set()
+        async with self._database.transaction() as connection:
+            for name, events in (("add_interactions", interactions), ("add_analytics_events", analytics)):
+                if events:
+                    batch = [{"position": position, **event} for position, event in events.items()]
+                    rows = await connection.fetch(self._database.sql(name), batch)
+                    stored.update(row["position"] for row in rows)
+        reasons = dict.fromkeys(interactions, UNKNOWN_LEAD) | dict.fromkeys(analytics, UNKNOWN_MARKET)
+        rejected = tuple(Rejected(index, reason) for index, reason in sorted(reasons.items()) if index not in stored)
+        return StoredEvents(len(stored), rejected)
+
+    async def mark(self, kind: str, text: str, marked_by: str, at: datetime | None) -> Record:
+        """Put a mark on the console's timeline, now or at a moment."""
+        row = await self._console_store.fetch_one("add_mark", kind, text, marked_by, at)
+        assert row is not None
+        return row
+
+    async def marks(self, since: datetime) -> Sequence[Record]:
+        """The marks since a moment, oldest first, 1,000 at most."""
+        return await self._console_store.fetch_all("marks", since)
+
+
+def lead_key(text: str | int) -> int | None:
+    """The id of a lead in our own tables, which are the only ones that events are written to."""
+    try:
+        number = int(text)
+    except ValueError:
+        return None
+    return number if number in BIGINT else None

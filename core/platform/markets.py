@@ -1,0 +1,40 @@
+"""Markets: the markets with their latest figures, and one market's series."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from asyncpg import Record
+
+from core.database.pool import Database
+
+
+@dataclass(frozen=True, slots=True)
+class MarketDetail:
+    """One market and its monthly figures by kind: sales, volume, median_price, listings, inventory_months."""
+
+    market: Record
+    series: Mapping[str, Sequence[tuple[date, float]]]
+
+
+class Markets:
+    """Answers what the markets' figures are."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(self) -> Sequence[Record]:
+        """Every market with its latest figure of each kind."""
+        return await self._database.fetch_all("market_list", filters={})
+
+    async def get(self, slug: str) -> MarketDetail | None:
+        """One market with all its figures; None when there is no such market."""
+        found = await self._database.fetch_all("market_list", filters={"market": slug})
+        if not found:
+            return None
+        rows = await self._database.fetch_all("market_series", slug)
+        groups = itertools.groupby(rows, key=lambda row: str(row["data_type"]))
+        return MarketDetail(found[0], {kind: [(row["date"], row["value"]) for row in group] for kind, group in groups})

@@ -1,0 +1,329 @@
+// The live charts of a page: one module, loaded once, that polls GET /api/live for all of them and draws with plotly.js.
+//
+// Streamlit calls draw() when a chart is mounted and again whenever its data or the theme changes; everything here is kept by the
+// chart's element, so that a second call changes what there is. Plotly keeps zoom and pan, as long as uirevision stays the same.
+
+const POLL_MS = { 300: 2000, 3600: 5000 };
+const REQUEST_TIMEOUT_MS = 8000;
+const LONGEST_PAUSE_MS = 30000;
+const STALE_SECONDS = 10;
+const TARGET_SHOWN_FROM = 0.4; // Below this share of the target its line would flatten the chart.
+const COLOUR_OF = { p95: 0, p99: 1, rate: 2, p50: 5, count: 3 }; // places in the theme's categorical colours
+const WIDTH_OF = { p95: 2.25, p99: 1.25, p50: 1.5, rate: 1.75, count: 1.75 };
+
+const charts = new Map(); // element -> Chart
+const feeds = new Map(); // window in seconds -> Feed
+let plotly = null;
+
+export function draw(component, base) {
+  const { parentElement, data } = component;
+  let chart = charts.get(parentElement);
+  if (!chart) {
+    chart = new Chart(parentElement, base);
+    charts.set(parentElement, chart);
+  }
+  chart.show(data);
+  return () => {
+    charts.delete(parentElement);
+    chart.close();
+  };
+}
+
+function loadPlotly(url) {
+  plotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = url;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      plotly = null;
+      script.remove();
+      reject(new Error("plotly.js could not be loaded"));
+    };
+    document.head.append(script);
+  });
+  return plotly;
+}
+
+// Polls one window for every chart that shows it.
+class Feed {
+  constructor(windowSeconds, base) {
+    this.windowSeconds = windowSeconds;
+    this.base = base;
+    this.failures = 0;
+    this.timer = null;
+    this.running = false;
+    this.tag = null;
+    this.keys = "";
+    this.body = null;
+    this.at = 0; // when the recorder had last folded what we hold, on this machine's clock
+    this.reason = "";
+    this.nextAt = 0;
+  }
+
+  listeners() {
+    return [...charts.values()].filter((chart) => chart.feed === this);
+  }
+
+  wanted() {
+    return this.listeners().filter((chart) => chart.data.live || !chart.drawn);
+  }
+
+  wake() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    if (!document.hidden && this.wanted().length) this.poll();
+  }
+
+  async poll() {
+    if (this.running) return;
+    this.running = true;
+    const keys = [...new Set(this.listeners().flatMap((chart) => chart.keys()))].sort();
+    try {
+      await this.ask(keys);
+      this.failures = 0;
+      this.reason = "";
+    } catch (error) {
+      this.failures += 1;
+      this.reason = error.message;
+    } finally {
+      this.running = false;
+    }
+    const pause = Math.min(POLL_MS[this.windowSeconds] * 2 ** Math.min(this.failures, 6), LONGEST_PAUSE_MS);
+    this.nextAt = Date.now() + pause;
+    for (const chart of this.listeners()) chart.refresh();
+    if (!document.hidden && this.wanted().length) this.timer = setTimeout(() => this.wake(), pause);
+  }
+
+  async ask(keys) {
+    const query = new URLSearchParams({ window: this.windowSeconds });
+    for (const key of keys) query.append("series", key);
+    const known = this.tag && this.keys === keys.join() ? { "If-None-Match": this.tag } : {};
+    let answer;
+    try {
+      const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+      answer = await fetch(`${this.base}/api/live?${query}`, { headers: known, cache: "no-store", signal });
+    } catch {
+      throw new Error("no answer");
+    }
+    if (answer.status !== 304 && !answer.ok) throw new Error(`the server answered ${answer.status}`);
+    this.at = Date.now() - 1000 * Number(answer.headers.get("Age") ?? 0);
+    if (answer.status === 304) return;
+    this.body = await answer.json();
+    this.tag = answer.headers.get("ETag");
+    this.keys = keys.join();
+  }
+
+  ageSeconds() {
+    return this.at ? (Date.now() - this.at) / 1000 : 0;
+  }
+
+  stale() {
+    return this.failures > 0 || this.ageSeconds() > STALE_SECONDS;
+  }
+}
+
+class Chart {
+  constructor(parent, base) {
+    this.base = base;
+    this.drawn = null; // the body that is on the screen
+    this.root = parent.querySelector(".live-chart");
+    this.title = this.part("title");
+    this.state = this.part("state-text");
+    this.plot = this.part("plot");
+    this.message = this.part("message");
+    this.announcement = this.part("announcement");
+    this.reset = this.part("reset");
+    this.reset.onclick = () => this.unzoom();
+    this.resized = new ResizeObserver(() => this.resize());
+    this.resized.observe(this.plot);
+    this.clock = setInterval(() => this.tell(), 1000);
+  }
+
+  part(name) {
+    return this.root.querySelector(`.live-chart__${name}`);
+  }
+
+  show(data) {
+    const moved = this.data && this.data.window !== data.window;
+    const switchedOn = data.live && !(this.data && this.data.live);
+    this.data = data;
+    this.title.textContent = data.title;
+    this.plot.style.height = `${data.height}px`;
+    this.plot.setAttribute("aria-label", data.alt);
+    if (!feeds.has(data.window)) feeds.set(data.window, new Feed(data.window, this.base));
+    this.feed = feeds.get(data.window);
+    if (moved || !this.ready) this.drawn = null;
+    if (this.ready) this.redraw();
+    else this.start();
+    if (switchedOn || moved || !this.drawn) this.feed.wake();
+  }
+
+  async start() {
+    try {
+      await loadPlotly(`${this.base}/${this.data.plotly}`);
+      this.ready = true;
+      this.refresh();
+    } catch (error) {
+      this.say(`${error.message}. Reload the page; if it stays so, read the console's log.`);
+    }
+  }
+
+  keys() {
+    return this.data.lines.map((line) => line.series);
+  }
+
+  // New data, or none: called after every poll.
+  refresh() {
+    if (this.ready && this.feed.body && this.drawn !== this.feed.body && (this.data.live || !this.drawn)) this.redraw();
+    this.tell();
+  }
+
+  redraw() {
+    const body = this.data.live || !this.drawn ? this.feed.body : this.drawn;
+    if (!body || this.keys().some((key) => !body.series[key])) return;
+    const style = getComputedStyle(this.root);
+    const traces = this.traces(body, colours(style));
+    const first = !this.drawn && !this.plot.data;
+    this.drawn = body;
+    performance.mark("live-chart-begin");
+    window.Plotly.react(this.plot, traces, this.layout(traces, style), CONFIG);
+    performance.measure("live-chart", "live-chart-begin");
+    if (first) this.plot.on("plotly_relayout", () => this.zoomed());
+    const empty = traces.every((trace) => !trace.y.some((value) => value));
+    this.say(empty ? this.data.empty : "");
+  }
+
+  traces(body, palette) {
+    const free = new Set(palette.keys());
+    return this.data.lines.map((line) => {
+      const series = body.series[line.series];
+      const wanted = COLOUR_OF[line.statistic] % palette.length;
+      const place = free.has(wanted) ? wanted : [...free][0] ?? 0;
+      free.delete(place);
+      const y = series[line.statistic].map((value) => (value === null ? null : value * this.data.scale));
+      const alone = y.map((value, i) => value !== null && (y[i - 1] ?? null) === null && (y[i + 1] ?? null) === null);
+      const lonely = alone.includes(true);
+      return {
+        type: "scatter",
+        name: line.name,
+        x: times(series),
+        y,
+        mode: lonely ? "lines+markers" : "lines",
+        ...(lonely ? { marker: { size: alone.map((is) => (is ? 4 : 0)), opacity: 1, line: { width: 0 } } } : {}),
+        line: { width: WIDTH_OF[line.statistic], color: palette[place], simplify: true },
+        customdata: series.count,
+        hovertemplate: this.data.counted ? "%{y:,.4~g} " + this.data.unit + " <i>n=%{customdata}</i>" : "%{y:,.4~g} " + this.data.unit,
+      };
+    });
+  }
+
+  layout(traces, style) {
+    const text = style.getPropertyValue("--st-text-color").trim();
+    const grid = style.getPropertyValue("--st-border-color").trim();
+    const highest = Math.max(0, ...traces.flatMap((trace) => trace.y.map((value) => value ?? 0)));
+    const axis = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, tickfont: { size: 11 }, automargin: true };
+    return {
+      uirevision: String(this.data.window),
+      height: this.data.height,
+      margin: { l: 4, r: 8, t: 8, b: 4 },
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: style.getPropertyValue("--st-font"), color: text, size: 12 },
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // On a touch screen a drag scrolls the page.
+      hovermode: "x unified",
+      hoverlabel: {
+        bgcolor: style.getPropertyValue("--st-secondary-background-color").trim(),
+        bordercolor: grid,
+        font: { color: text },
+      },
+      showlegend: traces.length > 1,
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 }, itemsizing: "constant" },
+      xaxis: { ...axis, type: "date", showgrid: false, hoverformat: "%H:%M:%S", nticks: 6 },
+      yaxis: { ...axis, rangemode: "tozero", ticksuffix: ` ${this.data.unit}`, nticks: 5, ...(highest ? {} : { range: [0, 1] }) },
+      ...this.target(highest, style),
+    };
+  }
+
+  target(highest, style) {
+    const target = this.data.target;
+    if (target === null || !highest) return { shapes: [], annotations: [] };
+    const near = highest >= TARGET_SHOWN_FROM * target;
+    const colour = style.getPropertyValue(near ? "--st-red-color" : "--st-gray-color").trim();
+    const note = {
+      xref: "paper", x: 1, xanchor: "right", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour },
+      text: `target ${this.data.target_name} ${+target.toPrecision(4)} ${this.data.unit}${near ? "" : " ↑"}`,
+    };
+    if (!near) return { shapes: [], annotations: [{ ...note, yref: "paper", y: 1 }] };
+    const line = { type: "line", xref: "paper", x0: 0, x1: 1, yref: "y", y0: target, y1: target };
+    return {
+      shapes: [{ ...line, line: { color: colour, width: 1, dash: "dash" } }],
+      annotations: [{ ...note, yref: "y", y: target }],
+    };
+  }
+
+  tell() {
+    const { feed, data } = this;
+    const at = feed.at ? new Date(feed.at).toLocaleTimeString([], { hour12: false }) : "";
+    const stale = data.live && feed.stale();
+    let text = at ? `updated ${at}` : "loading";
+    if (!data.live) text = "not live";
+    else if (stale) text = this.staleText(at);
+    this.state.textContent = text;
+    this.state.parentElement.classList.toggle("live-chart__state--stale", stale);
+    this.plot.classList.toggle("live-chart__plot--stale", stale);
+    if (stale !== this.wasStale) this.announcement.textContent = stale ? `${data.title}: ${text}` : "";
+    this.wasStale = stale;
+  }
+
+  staleText(at) {
+    const { feed } = this;
+    const age = at ? `, ${Math.round(feed.ageSeconds())} s old` : "";
+    if (!feed.failures) return `stale${age}: the recorder has stopped`;
+    const pause = Math.max(0, Math.ceil((feed.nextAt - Date.now()) / 1000));
+    return `stale${age}: ${feed.reason}, next try ${pause ? `in ${pause} s` : "now"}`;
+  }
+
+  say(text) {
+    this.message.textContent = text;
+    this.message.hidden = !text;
+  }
+
+  zoomed() {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    this.reset.hidden = xaxis.autorange && (yaxis.autorange || !this.plot.data.some((trace) => trace.y.some((value) => value)));
+  }
+
+  unzoom() {
+    window.Plotly.relayout(this.plot, { "xaxis.autorange": true, "yaxis.autorange": true });
+  }
+
+  resize() {
+    if (this.drawn && this.plot.offsetWidth && this.plot.offsetWidth !== this.plot._fullLayout.width) {
+      window.Plotly.Plots.resize(this.plot);
+    }
+  }
+
+  close() {
+    clearInterval(this.clock);
+    this.resized.disconnect();
+    if (window.Plotly) window.Plotly.purge(this.plot);
+  }
+}
+
+const CONFIG = { displayModeBar: false, displaylogo: false, doubleClick: "autosize", scrollZoom: false };
+
+document.addEventListener("visibilitychange", () => {
+  for (const feed of feeds.values()) feed.wake();
+});
+
+// Plotly writes a date axis in UTC, so the times given to it are those of the wall in the browser's zone.
+function times(series) {
+  const first = series.first_time * 1000;
+  const shift = new Date(first).getTimezoneOffset() * 60000;
+  return series.count.map((_, i) => first - shift + i * series.step_seconds * 1000);
+}
+
+function colours(style) {
+  const list = style.getPropertyValue("--st-chart-categorical-colors").split(",").map((colour) => colour.trim());
+  return list.filter(Boolean).length ? list : ["#2563a8", "#c8731b", "#2a8f7a", "#8a5bb5", "#b3435c", "#5f6b7a"];
+}

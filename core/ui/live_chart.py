@@ -1,0 +1,151 @@
+"""Live charts: drawn in the browser from `GET /api/live`, so that a refresh costs no run of the page and keeps the zoom.
+
+Owns the component and what it loads. Where no browser can load it, the same lines are drawn once with `st.plotly_chart`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import streamlit as st
+
+from core.api import Asset
+from core.ui.live_fallback import draw_fallback
+from core.ui.live_line import LiveLine, Unit, scale_of
+
+FOLDER = Path(__file__).with_name("assets")
+WINDOWS = {"5m": 300, "1h": 3_600}
+WINDOW_TITLES = {"5m": "5 min", "1h": "1 h"}
+
+# The part that Streamlit carries to the browser with every mount; what it loads is kept there for ever. The address of
+# Streamlit's own script says under which path the console is served, whatever stands in front of it.
+LOADER = """
+export default function (component) {
+  const script = document.querySelector('script[src*="/static/js/"]');
+  const base = script ? script.src.split("/static/js/")[0] : window.location.origin;
+  let closed = false;
+  let close = () => { closed = true; };
+  import(`${base}/${component.data.module}`).then(
+    (module) => { if (!closed) close = module.draw(component, base); },
+    () => { component.parentElement.querySelector(".live-chart__message").textContent =
+      "The chart could not be loaded. Reload the page; if it stays so, read the console's log."; },
+  );
+  return () => close();
+}
+"""
+HTML = """
+<div class="live-chart">
+  <div class="live-chart__head">
+    <span class="live-chart__title"></span>
+    <span class="live-chart__state">
+      <button type="button" class="live-chart__reset" hidden>Reset zoom</button>
+      <span class="live-chart__state-text"></span>
+    </span>
+  </div>
+  <div class="live-chart__plot" role="img"></div>
+  <div class="live-chart__message">loading …</div>
+  <div class="live-chart__announcement" role="status"></div>
+</div>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """What the controls say: the window in seconds, and whether charts follow the time."""
+
+    window_seconds: int = 300
+    live: bool = True
+
+
+def plotly_js() -> Path:
+    """plotly.js inside the installed wheel."""
+    spec = importlib.util.find_spec("plotly")
+    return Path(spec.origin if spec and spec.origin else "plotly").with_name("package_data") / "plotly.min.js"
+
+
+def _module() -> Asset:
+    path = FOLDER / "live_chart.js"
+    return Asset(f"live_chart-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}.js", path)
+
+
+MODULE = _module()
+PLOTLY = Asset(f"plotly-{version('plotly')}.min.js", plotly_js())
+live_assets = (MODULE, PLOTLY)
+
+_component = st.components.v2.component(
+    "live_chart", html=HTML, css=(FOLDER / "live_chart.css").read_text(), js=LOADER, isolate_styles=False
+)
+
+
+def live_controls() -> LiveView:
+    """The window and the Live switch, both in the page's address; draw them once, above the charts."""
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
+        window = st.segmented_control(
+            "Window",
+            list(WINDOWS),
+            format_func=WINDOW_TITLES.__getitem__,
+            default="5m",
+            required=True,
+            key="window",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        live = st.toggle("Live", value=True, key="live", bind="query-params", help="Off: the charts stand still.")
+    return LiveView(WINDOWS.get(window or "5m", 300), live)
+
+
+def live_view() -> LiveView:
+    """What the controls say, for a part of the page that is drawn without them."""
+    return LiveView(WINDOWS.get(st.session_state.get("window") or "5m", 300), st.session_state.get("live", True))
+
+
+def live_chart(
+    key: str,
+    title: str,
+    lines: Sequence[LiveLine],
+    *,
+    unit: Unit,
+    view: LiveView,
+    empty: str,
+    alt: str,
+    target: float | None = None,
+    target_name: str = "",
+    height: int = 240,
+) -> None:
+    """One chart of up to a few lines; `target` in the metric's own unit (seconds) draws a line to stay below.
+
+    `empty` says when there will be something to see; `alt` says to a screen reader what the chart shows.
+    """
+    if not _loadable():
+        draw_fallback(key, title, lines, unit=unit, window_seconds=view.window_seconds, empty=empty)
+        return
+    scale = scale_of(unit)
+    _component(
+        key=key,
+        data={
+            "module": f"assets/{MODULE.name}",
+            "plotly": f"assets/{PLOTLY.name}",
+            "title": title,
+            "lines": [{"series": line.series, "statistic": line.statistic, "name": line.name} for line in lines],
+            "unit": unit,
+            "scale": scale,
+            "counted": any(line.statistic.startswith("p") for line in lines),
+            "target": target * scale if target is not None else None,
+            "target_name": target_name,
+            "height": height,
+            "window": view.window_seconds,
+            "live": view.live,
+            "empty": empty,
+            "alt": alt,
+        },
+    )
+
+
+def _loadable() -> bool:
+    """Whether a browser is there that can fetch what the chart needs; tests of a page have none."""
+    return bool(st.context.headers) and PLOTLY.path.is_file()
