@@ -50,11 +50,8 @@ check: setup-dev ## lint, format, types, import rules, size limits
 	@echo 'mypy';         $(VENV)/mypy $(LINTED)
 	@echo 'architecture'; $(VENV)/python -m pytest -q tests/test_architecture.py
 
-bench: setup-dev ## measure the targets on this machine
-	@if $(VENV)/python -c 'import sys, importlib.util as u; sys.exit(not u.find_spec("core.cli.bench"))' 2>/dev/null; then \
-		exec $(VENV)/python -m core bench $(ARGS); \
-	elif [ -d tests/bench ]; then exec $(VENV)/python -m pytest $(ARGS) tests/bench; \
-	else echo 'There is no benchmark yet.'; fi
+bench: setup-dev ## measure the targets on this machine (ARGS="-k http" for one); results: docs/benchmarks.md
+	@exec $(VENV)/python -m pytest -q -s --timeout=3600 $(ARGS) $(wildcard tests/bench/bench_*.py)
 
 clean: ## remove .venv, caches and compiled files; .data stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

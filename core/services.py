@@ -19,6 +19,7 @@ from core.errors import CoreError
 from core.health import Check, Health
 from core.monitor import Recorder
 from core.operations import Operations
+from core.platform.activity import Activity
 from core.platform.data import DataOperations
 from core.platform.milestones import Milestones
 from core.platform.overview import Overview
@@ -60,6 +61,7 @@ class Services:
     health: Health
     setup: Setup
     operations: Operations
+    activity: Activity
     data: DataOperations
     traffic: Traffic
     milestones: Milestones
@@ -147,6 +149,7 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
         health=health,
         setup=setup,
         operations=operations,
+        activity=Activity(operations),
         data=DataOperations(settings, database, operations, setup, health, Uploads(settings.data_dir)),
         traffic=Traffic(settings, operations),
         milestones=milestones,

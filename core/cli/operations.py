@@ -19,7 +19,7 @@ import orjson
 
 from core.cli.operator import operator
 from core.embedded import EmbeddedPostgres
-from core.errors import OperationError
+from core.errors import DependencyError, OperationError
 from core.operations import Operation, Operations, State
 from core.services import build_services
 from core.settings import Settings
@@ -148,7 +148,11 @@ async def _watch(operations: Operations, options: argparse.Namespace) -> int:
 
 
 async def _say_progress(operations: Operations, options: argparse.Namespace, last: str) -> str:
-    operation = await operations.get(options.id)
+    try:
+        operation = await operations.get(options.id)
+    except DependencyError as error:
+        sys.stderr.write(f"{error}\n")
+        return last
     line = orjson.dumps(told(operation)).decode() if options.json else progress_line(operation)
     if line != last:
         sys.stderr.write(line + "\n")
@@ -174,7 +178,7 @@ def _write(data: object, error: OperationError | None = None) -> None:
 def _table(operations: Sequence[Operation]) -> str:
     if not operations:
         return "No operation was found.\n"
-    rows = [("ID", "STATE", "KIND", "STARTED (UTC)", "TOOK", "OPERATOR", "TITLE")]
+    rows: list[tuple[str, ...]] = [("ID", "STATE", "KIND", "STARTED (UTC)", "TOOK", "OPERATOR", "TITLE")]
     for item in operations:
         started = f"{item.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
         words = (str(item.id), item.state, item.kind, started, _length(item.duration_seconds), item.operator, item.title)

@@ -16,6 +16,7 @@ from core.load.plan import LoadPlan
 CPU_SHARE_MOST = 0.80
 LAG_P99_MOST_SECONDS = 0.010
 ERROR_SHARE_MOST = 0.01  # The platform promises fewer errors.
+SLOW = "Leave it a free core and run it again."
 RECENT = 5_000  # Answers behind the P95 of a progress line: cheap to sort while the load runs.
 
 
@@ -232,8 +233,8 @@ class Tally:
 def _refusal(cpu_share: float, lag_p99_seconds: float) -> str:
     """Why the figures do not count; empty when they do."""
     if cpu_share > CPU_SHARE_MOST:
-        return f"Generator too slow to judge: it used {cpu_share:.0%} of a core, more than {CPU_SHARE_MOST:.0%}."
+        return f"Generator too slow to judge: it used {cpu_share:.0%} of a core, more than {CPU_SHARE_MOST:.0%}. {SLOW}"
     if lag_p99_seconds > LAG_P99_MOST_SECONDS:
         most = LAG_P99_MOST_SECONDS * 1000
-        return f"Generator too slow to judge: P99 of its lag was {lag_p99_seconds * 1000:.1f} ms, more than {most:.0f} ms."
+        return f"Generator too slow to judge: P99 of its lag was {lag_p99_seconds * 1000:.1f} ms, more than {most:.0f} ms. {SLOW}"
     return ""

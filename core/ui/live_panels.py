@@ -32,7 +32,7 @@ def traffic_numbers(monitor: Recorder, settings: Settings) -> LiveView:
 
 def traffic_charts(settings: Settings, view: LiveView) -> None:
     """The latencies of the API and of the database over the window."""
-    api, database = st.columns(2, gap="medium")
+    api, database = st.columns(2, gap="small")
     with api.container(border=True):
         live_chart(
             "live-api",

@@ -38,8 +38,13 @@ def draw_verdict(verdict: Verdict, now: datetime) -> None:
 
 def clock(moment: datetime, now: datetime) -> str:
     """A time of day in the browser's zone, with the date when it is not today."""
-    local, today = moment.astimezone(_zone()), now.astimezone(_zone())
-    return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%-d %b %H:%M}"
+    shown, today = local(moment), local(now)
+    return f"{shown:%H:%M:%S}" if shown.date() == today.date() else f"{shown:%-d %b %H:%M}"
+
+
+def local(moment: datetime) -> datetime:
+    """The moment in the browser's zone."""
+    return moment.astimezone(_zone())
 
 
 def span(length: timedelta) -> str:

@@ -237,8 +237,8 @@ class Chart {
         font: { color: text },
       },
       showlegend: traces.length > 1,
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 }, itemsizing: "constant" },
-      xaxis: { ...axis, type: "date", showgrid: false, hoverformat: "%H:%M:%S", nticks: 6 },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 } },
+      xaxis: { ...axis, type: "date", showgrid: false, hoverformat: "%H:%M:%S", nticks: 6, tickformatstops: TICKS },
       yaxis: { ...axis, rangemode: "tozero", ticksuffix: ` ${this.data.unit}`, nticks: 5, ...(highest ? {} : { range: [0, 1] }) },
       ...this.target(highest, style),
     };
@@ -250,7 +250,7 @@ class Chart {
     const near = highest >= TARGET_SHOWN_FROM * target;
     const colour = style.getPropertyValue(near ? "--st-red-color" : "--st-gray-color").trim();
     const note = {
-      xref: "paper", x: 1, xanchor: "right", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour },
+      xref: "paper", x: 0, xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour },
       text: `target ${this.data.target_name} ${+target.toPrecision(4)} ${this.data.unit}${near ? "" : " ↑"}`,
     };
     if (!near) return { shapes: [], annotations: [{ ...note, yref: "paper", y: 1 }] };
@@ -310,6 +310,10 @@ class Chart {
   }
 }
 
+const TICKS = [
+  { dtickrange: [null, 59999], value: "%H:%M:%S" },
+  { dtickrange: [60000, null], value: "%H:%M" },
+];
 const CONFIG = { displayModeBar: false, displaylogo: false, doubleClick: "autosize", scrollZoom: false };
 
 document.addEventListener("visibilitychange", () => {
