@@ -10,6 +10,7 @@ from core import ui
 
 PAGES = [
     ui.PageInfo("pages/overview.py", "Overview", ":material/monitor_heart:", default=True),
+    ui.PageInfo("pages/data.py", "Data", ":material/database:"),
     ui.PageInfo("pages/activity.py", "Activity", ":material/history:"),
 ]
 

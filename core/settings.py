@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 
 from dotenv import dotenv_values
 
@@ -133,10 +133,10 @@ class Settings:
 
 
 def masked(url: str) -> str:
-    """The URL without user and password, fit to be shown."""
+    """The URL without user, password and options, fit to be shown; the host of a Unix socket is its folder."""
     parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    host = parts.netloc.rpartition("@")[2] or ",".join(parse_qs(parts.query).get("host", []))
+    return f"{parts.scheme}://{host}{parts.path}"
 
 
 def is_loopback(host: str) -> bool:

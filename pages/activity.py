@@ -1,7 +1,7 @@
 """Who did what, and what runs now?"""
 
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import cast, get_args
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from core.operations import State
 from core.platform.activity import EXPORT_MOST, Filters, History
 from core.platform.panel import Panel
 from core.ui import operation_panels as panels
+from core.ui.address import choose, forget, number
 
 ui.guard("viewer")
 activity = ui.services().activity
@@ -25,9 +26,9 @@ def live() -> None:
     operations = running.value.operations if running.value else ()
     for operation in operations:
         panels.running_operation(operation, now)
-    panels.toast_ended(operations)
-    newest = running.value.newest.id if running.value and running.value.newest else 0
-    redraw_when_changed((newest, tuple(operation.id for operation in operations), bool(running.error)))
+    last = running.value.newest.id if running.value and running.value.newest else 0
+    redraw_when_changed((last, tuple(operation.id for operation in operations), bool(running.error)))
+    panels.toast_ended(operations)  # After the redraw, which would take the toast with it.
 
 
 def redraw_when_changed(seen: object) -> None:
@@ -41,31 +42,16 @@ def redraw_when_changed(seen: object) -> None:
 def choose_filters() -> Filters:
     """The filters, which the page's address carries."""
     choices = ui.run(activity.choices())
-    state, kind, operator = st.columns(3)
-    chosen_state = choose(state, "State", "state", get_args(State))
-    chosen_kind = choose(kind, "Kind", "kind", choices.kinds)
-    chosen_operator = choose(operator, "Operator", "operator", choices.operators)
-    return Filters(chosen_kind, chosen_state, chosen_operator, number("before"))
+    with st.grid(3, min_column_width=95):
+        state = cast("State | None", choose("State", "state", get_args(State), newest, closed=True))
+        kind = choose("Kind", "kind", choices.kinds, newest)
+        operator = choose("Operator", "operator", choices.operators, newest)
+    return Filters(kind, state, operator, number("before"))
 
 
-def choose(column: Any, label: str, name: str, options: tuple[str, ...]) -> Any:
-    """One filter; None when all are wanted. A value of the address stays an option while the store is away."""
-    asked = st.query_params.get(name, "")
-    known = ["", *options, *([asked] if asked and asked not in options and name != "state" else [])]
-    return column.selectbox(
-        label, known, key=name, format_func=lambda value: value or "All", bind="query-params", on_change=forget_page
-    ) or None  # fmt: skip
-
-
-def forget_page() -> None:
+def newest() -> None:
     """Another filter starts with the newest."""
-    st.query_params.pop("before", None)
-
-
-def number(name: str) -> int | None:
-    """A whole number of the address; anything else is no number."""
-    text = st.query_params.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+    forget("before")
 
 
 def draw_history(panel: Panel[History], narrowed: bool) -> None:
@@ -78,7 +64,7 @@ def draw_history(panel: Panel[History], narrowed: bool) -> None:
         # A key of its own for each content: a selection belongs to a row's number, not to the row.
         key = f"history-{ids[0]}-{len(ids)}-{hash(tuple(operation.state for operation in panel.value.operations))}"
         st.dataframe(
-            panels.history_rows(panel.value), key=key, hide_index=True, width="stretch", column_config=panels.HISTORY_COLUMNS,
+            panels.history_rows(panel.value), key=key, hide_index=True, width="stretch", column_config=panels.HISTORY_COLUMNS, placeholder="",
             selection_mode="single-row", selection_default={"selection": {"rows": selected}},
             on_select=lambda: select(ids, st.session_state[key].selection.rows),
         )  # fmt: skip
@@ -94,7 +80,7 @@ def select(ids: list[int], rows: list[int]) -> None:
     if rows:
         st.query_params["id"] = str(ids[rows[0]])
     else:
-        st.query_params.pop("id", None)
+        forget("id")
 
 
 def draw_paging(history: History) -> None:
@@ -104,7 +90,7 @@ def draw_paging(history: History) -> None:
         st.button(
             "Older", icon=":material/chevron_left:", on_click=st.query_params.update, args=(older,), disabled=not history.more
         )
-        st.button("Newest", icon=":material/last_page:", on_click=forget_page, disabled=number("before") is None)
+        st.button("Newest", icon=":material/last_page:", on_click=newest, disabled=number("before") is None)
         st.download_button(
             "Export CSV", lambda: ui.run(activity.export(filters)), "operations.csv", "text/csv", icon=":material/download:",
             on_click="ignore", help=f"The newest {EXPORT_MOST:,} of what the filters let through.",

@@ -56,6 +56,7 @@ def test_secrets_are_neither_in_repr_nor_in_what_is_shown() -> None:
 
     assert "geheim" not in repr(settings)
     assert masked("postgresql://ann:geheim@db:5432/x?password=geheim") == "postgresql://db:5432/x"
+    assert masked("postgresql://ann:geheim@/x?host=/run/pg&password=geheim") == "postgresql:///run/pg/x"
 
 
 @pytest.mark.parametrize(

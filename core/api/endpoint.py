@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from core.api.problem import Invalid, problem
-from core.errors import CoreError, DependencyError, TargetError
+from core.errors import CoreError, DependencyError, SchemaError, TargetError
 from core.ports import Handle, Record
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Endpoint:
     def _problem(self, error: Exception, request_id: bytes) -> Response:
         if isinstance(error, Invalid):
             return problem(error.status, str(error), errors=error.errors)
-        if isinstance(error, DependencyError):
+        if isinstance(error, DependencyError | SchemaError):
             response = problem(503, str(error), error.next_step)
             response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
             return response

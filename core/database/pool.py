@@ -17,12 +17,15 @@ import asyncpg
 import orjson
 
 from core.database.queries import Queries
-from core.errors import CoreError, DependencyDown, DependencyTimeout, QueryError
+from core.errors import CoreError, DependencyDown, DependencyTimeout, QueryError, SchemaError
 from core.ports import Handle, Ping, Record
 
 PROBE_MAX_PINGS = 3  # Then a new probe connection: a paused postmaster still serves the old ones.
 CLOSE_TIMEOUT_SECONDS = 1.5
 TRANSACTION = "transaction"
+FOREIGN_SCHEMA = "Other tables need SELECTs of their own in the map of nouns: DEFAULT_NOUNS in core/database/schema.py."
+    "Tables of other names need SELECTs of their own in the map of nouns: DEFAULT_NOUNS in core/database/schema.py."
+)
 
 _DOWN = (
     OSError,
@@ -269,5 +272,7 @@ class translated:  # noqa: N801 - reads as a clause: `with translated():`
             raise DependencyTimeout("PostgreSQL did not answer in time.") from error
         if isinstance(error, _DOWN):
             raise DependencyDown(f"PostgreSQL cannot be reached: {message}") from error
+        if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError | asyncpg.InvalidSchemaNameError):
+            raise SchemaError(f"The database lacks what is asked for: {message}.", FOREIGN_SCHEMA) from error
         if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
             raise QueryError(f"PostgreSQL refused the statement: {message}") from error

@@ -12,7 +12,7 @@ from core.errors import ImportFileError
 from core.importer.converter import RowConverter, RowFault
 from core.importer.dialect import detect
 from core.importer.kinds import Kind, kind_of
-from core.importer.mapping import Mapping, resolve
+from core.importer.mapping import Mapping, resolve, suggest
 from core.importer.markets import Market, Markets, market_of
 from core.importer.plan import Plan, own_words
 from core.importer.presets import preset_of, with_preset
@@ -57,6 +57,28 @@ def reading_of(request: ImportRequest, markets: Markets) -> Reading:
     return Reading(
         kind=kind, request=request, dialect=dialect, columns=columns, mapping=mapping, plan=plan, sample=sample, notes=notes
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A file's columns, and the mapping that a preset or the names suggest, complete or not: field and origin as written."""
+
+    dialect: Dialect
+    columns: tuple[str, ...]
+    suggested: tuple[tuple[str, str], ...]
+
+
+def outline(request: ImportRequest) -> Outline:
+    """What a form needs to ask for the mapping; raises ImportFileError for a file or a preset that cannot work."""
+    kind, preset = kind_of(request.kind), preset_of(request)
+    dialect = detect(request.path, encoding=request.encoding, delimiter=request.delimiter)
+    with Source(request.path, dialect) as source:
+        columns = source.columns
+    if preset is not None:
+        parts = (part.partition("=") for part in preset.mapping)
+        return Outline(dialect, columns, tuple((name, text) for name, _, text in parts))
+    found = suggest(kind, columns)
+    return Outline(dialect, columns, tuple((name, str(origin)) for name, origin in found.items()))
 
 
 def preview(request: ImportRequest, markets: Iterable[Market] | None = None) -> Preview:

@@ -23,6 +23,7 @@ IN_FLIGHT_MOST = 4_000  # Twice the users at most: beyond it the server has stop
 SWEEP_SECONDS = 0.1
 DRAIN_POLL_SECONDS = 0.005
 PROGRESS_SECONDS = 1.0
+AT_ONCE_MOST = 50  # When late: then answers are read before more is sent, or they would seem late too.
 EARLY_SECONDS = 0.0005  # The loop's timers tick in milliseconds: half a tick early is as near as half a tick late.
 
 OnProgress = Callable[[LoadProgress], None]
@@ -111,10 +112,14 @@ class _Run:
         rows = zip(
             self._schedule.starts_seconds.tolist(), self._schedule.users.tolist(), self._schedule.choices.tolist(), strict=True
         )
+        at_once = 0
         for start_seconds, user, choice in rows:
             due = self._started + start_seconds
             while (early := due - time.perf_counter()) > EARLY_SECONDS:
                 await asyncio.sleep(max(early, 0.001))
+                at_once = 0
+            if (at_once := at_once + 1) % AT_ONCE_MOST == 0:
+                await asyncio.sleep(0)
             self._start(due, user, self._requests[choice])
         await asyncio.sleep(self._plan.duration_seconds - self._elapsed())
         self._close_window()

@@ -236,5 +236,7 @@ def _refusal(cpu_share: float, lag_p99_seconds: float) -> str:
         return f"Generator too slow to judge: it used {cpu_share:.0%} of a core, more than {CPU_SHARE_MOST:.0%}. {SLOW}"
     if lag_p99_seconds > LAG_P99_MOST_SECONDS:
         most = LAG_P99_MOST_SECONDS * 1000
-        return f"Generator too slow to judge: P99 of its lag was {lag_p99_seconds * 1000:.1f} ms, more than {most:.0f} ms. {SLOW}"
+        return (
+            f"Generator too slow to judge: P99 of its lag was {lag_p99_seconds * 1000:.1f} ms, more than {most:.0f} ms. {SLOW}"
+        )
     return ""

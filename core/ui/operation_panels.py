@@ -57,17 +57,23 @@ def running_operation(operation: Operation, now: datetime) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{plain(operation.title)}**", width="content")
             _cancel(operation, now)
-        progress, pace = _progress(operation), _pace(operation)
-        share = min(1.0, max(0.0, operation.done / operation.total)) if operation.total > 0 else 0.0
-        st.progress(share, text=" · ".join(part for part in (progress, pace) if part))
+        text = " · ".join(part for part in (_progress(operation), _pace(operation)) if part)
+        if operation.total > 0:
+            st.progress(min(1.0, max(0.0, operation.done / operation.total)), text=text)
+        else:
+            st.markdown(f":small[{text}]")
         st.caption(_origin(operation, now))
 
 
 def _progress(operation: Operation) -> str:
     if operation.total > 0:
         percent = min(100, 100 * operation.done // operation.total)
-        return f"{plain(operation.what)}: {operation.done:,} of {operation.total:,} ({percent} %)"
-    return f"{plain(operation.what)}: {operation.done:,}" if operation.what else "No progress was reported yet"
+        return f"{_what(operation)}: {operation.done:,} of {operation.total:,} ({percent} %)"
+    return f"{_what(operation)}: {operation.done:,}" if operation.what else "no progress was reported"
+
+
+def _what(operation: Operation) -> str:
+    return plain(operation.what.replace("_", " "))
 
 
 def _pace(operation: Operation) -> str:
@@ -86,7 +92,7 @@ def _origin(operation: Operation, now: datetime) -> str:
         f"{plain(operation.kind)} {operation.id}",
         f"started by {plain(operation.operator)} at {clock(operation.started_at, now)}",
         f"process {operation.pid} on {plain(operation.host)}",
-        f":orange[its process last wrote {silent:.0f} s ago]" if silent > SILENT_AFTER_SECONDS else "",
+        f":orange[its process last wrote {silent:.0f} s ago]" if operation.running and silent > SILENT_AFTER_SECONDS else "",
     )
     return " · ".join(part for part in parts if part)
 
@@ -99,9 +105,8 @@ def _cancel(operation: Operation, now: datetime) -> None:
         return
     with st.popover("Cancel", icon=":material/stop:", key=f"cancel-{operation.id}"):
         st.markdown(f"**{plain(operation.title)}**")
-        st.markdown(
-            f"{plain(operation.operator)} started it {span(now - operation.started_at)} ago. What it did may be undone."
-        )
+        started = f"Started by {plain(operation.operator)} {span(now - operation.started_at)} ago."
+        st.markdown(f"{started} What it has not finished is lost.")
         st.code(f"python -m core operations cancel {operation.id}", language="bash", wrap_lines=True)
         key = f"cancel-now-{operation.id}"
         st.button("Cancel this operation", key=key, type="primary", on_click=cancel_operation, args=(operation.id,))
@@ -141,7 +146,7 @@ def history_rows(history: History) -> list[dict[str, Any]]:
             "Kind": operation.kind,
             "Operator": operation.operator,
             "Started": local(operation.started_at).replace(tzinfo=None),
-            "Took, s": round(operation.duration_seconds, 1),
+            "Took, s": None if operation.running else round(operation.duration_seconds, 1),
             "Outcome": operation.error or _brief(operation),
         }
         for operation in history.operations

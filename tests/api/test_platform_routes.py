@@ -235,3 +235,14 @@ def test_the_tables_stay_as_they_are_for_every_injection(api: TestClient, databa
 
     assert fetch_value(database_url, "SELECT count(*) FROM leads") == before
     execute(database_url, "SELECT 1")
+
+
+def test_a_watched_database_without_our_tables_is_a_declared_503(settings: Settings, empty_database_url: str) -> None:
+    """The answer names what is missing; alive and ready are not affected by it."""
+    fields = {name: getattr(settings, name) for name in Settings.__slots__}
+    with runtime.use(build_services(Settings(**fields | {"database_url": empty_database_url}))):
+        client = TestClient(Starlette(routes=build_routes(runtime.get)))
+        answer = client.get("/api/leads")
+
+        assert (answer.status_code, "leads" in answer.json()["detail"]) == (503, True)
+        wait_until(lambda: client.get("/readyz").status_code == 200)

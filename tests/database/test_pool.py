@@ -11,7 +11,7 @@ import pytest
 
 from core.database.pool import Database, PoolSettings
 from core.database.queries import Queries
-from core.errors import DependencyDown, DependencyTimeout, QueryError
+from core.errors import DependencyDown, DependencyTimeout, QueryError, SchemaError
 from tests.servers import behind, socket_of
 from tests.tcp_proxy import TcpProxy
 
@@ -59,10 +59,19 @@ async def test_a_transaction_rolls_back_as_a_whole(database: Database) -> None:
 
 async def test_a_refused_statement_keeps_postgresqls_words(database: Database) -> None:
     """QueryError carries the server's message, with the driver's error as its cause."""
-    with pytest.raises(QueryError, match="no_such_table") as caught:
-        await database.fetch_all("SELECT * FROM no_such_table")
+    with pytest.raises(QueryError, match="division by zero") as caught:
+        await database.fetch_all("SELECT 1 / 0")
 
-    assert isinstance(caught.value.__cause__, asyncpg.UndefinedTableError)
+    assert isinstance(caught.value.__cause__, asyncpg.DivisionByZeroError)
+
+
+@pytest.mark.parametrize("statement", ["SELECT * FROM no_such_table", "SELECT no_such_column FROM leads", "SELECT 1 FROM x.y"])
+async def test_a_schema_that_lacks_something_is_told_apart(database: Database, statement: str) -> None:
+    """A watched database with other tables is no fault of the statement: the next step names the map of nouns."""
+    with pytest.raises(SchemaError, match=r"no_such|x\.y") as caught:
+        await database.fetch_all(statement)
+
+    assert "map of nouns" in caught.value.next_step
 
 
 async def test_a_slow_statement_is_cut_off_and_cancelled_on_the_server(database: Database) -> None:

@@ -25,8 +25,11 @@ def test_numbers(text, decimal, number):
     assert number_text(text, decimal) == number
 
 
-@pytest.mark.parametrize(("text", "decimal"), [("1,5", "."), ("12,34,567", "."), ("1.5", ","), ("abc", "."), ("1 2", "."),
-                                               ("٣", "."), ("1" * 50, "."), ("--1", "."), ("0x10", "."), ("1_000", ".")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "decimal"),
+    [("1,5", "."), ("12,34,567", "."), ("1.5", ","), ("abc", "."), ("1 2", "."), ("٣", "."), ("1" * 50, "."), ("--1", "."),
+     ("0x10", "."), ("1_000", ".")],
+)  # fmt: skip
 def test_what_is_no_number(text, decimal):
     """Nothing is guessed: what can be read in two ways is refused."""
     with pytest.raises(ValueError, match="is not a number"):
@@ -67,14 +70,15 @@ def test_scores_are_from_0_to_100():
     score = LEADS.field("score")
     assert [read(score, cell) for cell in ("0", "100", "87.0", "")] == ["0", "100", "87", "0"]
     for cell in ("-1", "101"):
-        with pytest.raises(ValueError, match="'-?1"):
+        with pytest.raises(ValueError, match=r"'-?1"):
             read(score, cell)
 
 
 @pytest.mark.parametrize(
     ("field", "cell", "word"),
     [(PROPERTIES.field("property_type"), "Single-Family Home", "single_family"), (LEADS.field("status"), "Closed Won", "won"),
-     (PROPERTIES.field("status"), "Under contract", "pending"), (INTERACTIONS.field("interaction_type"), "Email opened", "email_open"),
+     (PROPERTIES.field("status"), "Under contract", "pending"),
+     (INTERACTIONS.field("interaction_type"), "Email opened", "email_open"),
      (MARKET_DATA.field("data_type"), "Median", "median_price"), (LEADS.field("status"), "", "new")],
 )  # fmt: skip
 def test_words_of_other_systems(field, cell, word):
