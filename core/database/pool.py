@@ -24,8 +24,6 @@ PROBE_MAX_PINGS = 3  # Then a new probe connection: a paused postmaster still se
 CLOSE_TIMEOUT_SECONDS = 1.5
 TRANSACTION = "transaction"
 FOREIGN_SCHEMA = "Other tables need SELECTs of their own in the map of nouns: DEFAULT_NOUNS in core/database/schema.py."
-    "Tables of other names need SELECTs of their own in the map of nouns: DEFAULT_NOUNS in core/database/schema.py."
-)
 
 _DOWN = (
     OSError,
