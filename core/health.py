@@ -185,7 +185,7 @@ class _Watch:
         self.status = replace(self.status, error=str(error), next_step=self._advice(error))
 
     def _advice(self, error: CoreError) -> str:
-        general = isinstance(error, DependencyDown | DependencyTimeout)
+        general = error.next_step == error.default_next_step
         return self.check.next_step if general else error.next_step
 
     def _become(self, state: DependencyState, *, version: str, error: str, next_step: str) -> None:

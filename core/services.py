@@ -26,6 +26,7 @@ from core.platform.overview import Overview
 from core.platform.platform import Platform
 from core.platform.traffic import Traffic
 from core.platform.uploads import Uploads
+from core.ports import Pingable
 from core.settings import Settings, masked
 from core.setup import Setup, Stores
 
@@ -116,17 +117,12 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
     console_store = Database(console_url, queries, PoolSettings(max_size=CONSOLE_POOL_MAX, application_name="console store"))
     redis = RedisTier(redis_url, settings.redis_timeout_seconds)
 
-    postgres_server = embedded_postgres if settings.database_embedded else None
-    redis_server = embedded_redis if settings.redis_embedded else None
-    checks = [
-        Check("postgresql", "PostgreSQL", database, *_place(settings, "DATABASE_URL", settings.database_url), postgres_server),
-        Check("redis", "Redis", redis, *_place(settings, "REDIS_URL", settings.redis_url), redis_server),
-    ]
     one_server = settings.database_embedded and settings.console_store_embedded
-    if not one_server:
-        store_server = embedded_postgres if settings.console_store_embedded else None
-        place = _place(settings, "CONSOLE_DATABASE_URL", settings.console_database_url)
-        checks.append(Check("console_store", "The console's store", console_store, *place, store_server))
+    checks = [
+        _check(settings, "postgresql", database, embedded_postgres),
+        _check(settings, "redis", redis, embedded_redis),
+        *([] if one_server else [_check(settings, "console_store", console_store, embedded_postgres)]),
+    ]
     health = Health(checks, settings.health_interval_seconds, settings.health_timeout_seconds)
     setup = Setup(
         settings,
@@ -169,10 +165,16 @@ def _platform_pool(settings: Settings) -> PoolSettings:
     )
 
 
-def _place(settings: Settings, variable: str, url: str | None) -> tuple[str, str]:
-    """Where a server is, and what to do when it does not answer."""
+def _check(settings: Settings, name: str, service: Pingable, server: EmbeddedServer) -> Check:
+    """How one dependency is watched; `server` counts only when no URL names another."""
+    title, variable, url = {
+        "postgresql": ("PostgreSQL", "DATABASE_URL", settings.database_url),
+        "redis": ("Redis", "REDIS_URL", settings.redis_url),
+        "console_store": ("The console's store", "CONSOLE_DATABASE_URL", settings.console_database_url),
+    }[name]
     if url is None:
-        log_advice = f"if this lasts, read the server's log in {settings.data_dir}."
-        return "embedded", f"The console starts it again by itself; {log_advice}"
+        advice = f"The console starts it again by itself; if this lasts, read the server's log in {settings.data_dir}."
+        return Check(name, title, service, "embedded", advice, server)
     where = masked(url)
-    return where, f"Check that the server at {where} runs and that {variable} is right; the console reconnects by itself."
+    advice = f"Check that the server at {where} runs and that {variable} is right; the console reconnects by itself."
+    return Check(name, title, service, where, advice)

@@ -64,10 +64,15 @@ def draw_history(panel: Panel[History], narrowed: bool) -> None:
         # A key of its own for each content: a selection belongs to a row's number, not to the row.
         key = f"history-{ids[0]}-{len(ids)}-{hash(tuple(operation.state for operation in panel.value.operations))}"
         st.dataframe(
-            panels.history_rows(panel.value), key=key, hide_index=True, width="stretch", column_config=panels.HISTORY_COLUMNS, placeholder="",
-            selection_mode="single-row", selection_default={"selection": {"rows": selected}},
+            panels.history_rows(panel.value),
+            key=key,
+            hide_index=True,
+            column_config=panels.HISTORY_COLUMNS,
+            placeholder="",
+            selection_mode="single-row",
+            selection_default={"selection": {"rows": selected}},
             on_select=lambda: select(ids, st.session_state[key].selection.rows),
-        )  # fmt: skip
+        )
         draw_paging(panel.value)
     elif narrowed:
         st.info("No operation is of this kind, state and operator.", icon=":material/filter_alt_off:")

@@ -28,7 +28,10 @@ Start = Callable[[Services, Callable[[Work], Work]], Awaitable[Started]]
 
 def run_operation(start: Start) -> Mapping[str, Any]:
     """Open services, start the operation, wait for it and return its result; raises what the work raised."""
-    return uvloop.run(_run(start))
+    try:
+        return uvloop.run(_run(start))
+    except asyncio.CancelledError:  # SIGTERM; a Ctrl-C arrives as KeyboardInterrupt by itself
+        raise KeyboardInterrupt from None
 
 
 async def _run(start: Start) -> Mapping[str, Any]:

@@ -16,26 +16,14 @@ from typing import Any, cast
 import asyncpg
 import orjson
 
+from core.database.failures import translated
 from core.database.queries import Queries
-from core.errors import CoreError, DependencyDown, DependencyTimeout, QueryError, SchemaError
+from core.errors import DependencyDown
 from core.ports import Handle, Ping, Record
 
 PROBE_MAX_PINGS = 3  # Then a new probe connection: a paused postmaster still serves the old ones.
 CLOSE_TIMEOUT_SECONDS = 1.5
 TRANSACTION = "transaction"
-FOREIGN_SCHEMA = "Other tables need SELECTs of their own in the map of nouns: DEFAULT_NOUNS in core/database/schema.py."
-
-_DOWN = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InsufficientResourcesError,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,23 +242,3 @@ async def _init(connection: asyncpg.Connection[asyncpg.Record]) -> None:
 
 def _encode(value: Any) -> str:
     return orjson.dumps(value).decode()
-
-
-class translated:  # noqa: N801 - reads as a clause: `with translated():`
-    """Raises the error tree's own errors in place of the driver's, which stay as the cause."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if error is None or isinstance(error, CoreError) or not isinstance(error, Exception):
-            return
-        message = str(error).strip() or type(error).__name__
-        if isinstance(error, TimeoutError):
-            raise DependencyTimeout("PostgreSQL did not answer in time.") from error
-        if isinstance(error, _DOWN):
-            raise DependencyDown(f"PostgreSQL cannot be reached: {message}") from error
-        if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError | asyncpg.InvalidSchemaNameError):
-            raise SchemaError(f"The database lacks what is asked for: {message}.", FOREIGN_SCHEMA) from error
-        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
-            raise QueryError(f"PostgreSQL refused the statement: {message}") from error

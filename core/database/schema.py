@@ -200,7 +200,11 @@ operations = sa.Table(
     sa.Column("rate_per_second", sa.Double, comment="over the last seconds"),
     _now("started_at"),
     sa.Column(
-        "updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now(), comment="last word of its process"
+        "updated_at",
+        sa.DateTime(timezone=True),
+        nullable=False,
+        server_default=sa.func.now(),
+        comment="last word of its process",
     ),
     sa.Column("finished_at", sa.DateTime(timezone=True)),
     sa.Column("cancelled_by", sa.Text, comment="who asked for its end; its process looks here"),

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import asyncpg
 
-from core.database.pool import translated
+from core.database.failures import translated
 from core.errors import DependencyError, ImportFileError, QueryError, SchemaError
 from core.importer import staging
 from core.importer.chunks import Chunk, chunks

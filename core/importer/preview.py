@@ -105,6 +105,7 @@ def preview(request: ImportRequest, markets: Iterable[Market] | None = None) -> 
         unused_columns=tuple(name for name in reading.columns if name not in used),
         rows=tuple(rows[:SHOWN_ROWS]),
         rows_seen=len(reading.sample),
+        rejected_seen=len(rejected),
         rejected=tuple(rejected[:REASONS_SHOWN]),
         notes=(*reading.notes, *reading.plan.notes),
     )

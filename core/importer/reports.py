@@ -77,6 +77,7 @@ class Preview:
     unused_columns: tuple[str, ...]
     rows: tuple[Mapping[str, str | None], ...]
     rows_seen: int
+    rejected_seen: int
     rejected: tuple[Rejection, ...]
     notes: tuple[str, ...]
 

@@ -188,9 +188,10 @@ class Recorder:
         with self._folding:
             window = self._window(window_seconds)
             series = self._registry.find(metric, labels)
-            slots = series.since(0, tens=window.tens)
-        # Only what exists is kept: names come from addresses too.
-        points = self._points.setdefault((metric, window_seconds, labels), Points()) if slots else Points()
+            # Only what exists is kept: names come from addresses too.
+            key = (metric, window_seconds, labels)
+            points = self._points.setdefault(key, Points()) if series.tens or series.seconds else Points()
+            slots = series.since(points.needs(window), tens=window.tens)
         points.extend(slots, window, self._started)
         return points.history(metric, labels, window, self._clock.shift_seconds())
 

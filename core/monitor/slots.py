@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -60,8 +61,10 @@ class SlotSeries:
 
     def since(self, first: int, *, tens: bool) -> list[Slot]:
         """The slots that start at `first` or later; with `tens`, the closed ones of ten seconds and what follows them."""
-        chosen = (*self.tens, *self._newest_ten) if tens else self.seconds
-        return [slot for slot in chosen if slot.second >= first]
+        chosen = (self._newest_ten, self.tens) if tens else (self.seconds,)
+        # From the newest backwards: a refresh of a chart wants the last minute of an hour.
+        newest_first = [slot for slots in chosen for slot in takewhile(lambda slot: slot.second >= first, reversed(slots))]
+        return newest_first[::-1]
 
 
 def folded(second: int, values: NDArray[np.float64]) -> Slot:

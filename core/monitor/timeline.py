@@ -60,6 +60,12 @@ class Points:
     def __init__(self) -> None:
         self._points: deque[Point] = deque()
 
+    def needs(self, window: Window) -> int:
+        """The first second whose slots `extend` will look at."""
+        lead = _lead(window) * _step(window)
+        newest = self._points[-1].end if self._points else window.end - window.seconds
+        return max(newest, window.end - window.seconds) - 2 * _step(window) - lead
+
     def extend(self, slots: Sequence[Slot], window: Window, started: int) -> None:
         """Compute the points that are new; the last one again, since a late fold may have added to it."""
         step = _step(window)

@@ -11,8 +11,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from core.database.pool import translated
-from core.errors import CoreError, DependencyTimeout, OperationError, QueryError
+from core.database.failures import translated
+from core.errors import CoreError, DependencyTimeout, OperationError, QueryError, SchemaError
 from core.operations.job import Job
 from core.operations.operation import Started
 from core.operations.records import GRACE_SECONDS, operation_of, schema_needed
@@ -153,7 +153,7 @@ class Keeper:
         for job in self.jobs():
             try:
                 await self._attend(job)
-            except QueryError as error:
+            except (QueryError, SchemaError) as error:
                 # One row that the store refuses keeps no other job waiting.
                 log.error("operation_not_written id=%s key=%s error=%r", job.id, job.key, str(error))
         if not self._jobs:

@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 
 from core.database.pool import Database
-from core.errors import OperationError, QueryError
+from core.errors import OperationError, QueryError, SchemaError
 from core.operations.bounds import MAX_INTEGER
 from core.operations.operation import Choices, Operation
 
@@ -81,7 +81,7 @@ def schema_needed() -> Iterator[None]:
     """Says what to do in place of the driver's words while the store has no tables yet, or older ones."""
     try:
         yield
-    except QueryError as error:
+    except (QueryError, SchemaError) as error:
         if isinstance(error.__cause__, _NO_TABLE):
             raise OperationError(
                 "The console's store is not set up for operations yet.",

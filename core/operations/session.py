@@ -11,7 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from core.database.pool import Database, translated
+from core.database.failures import translated
+from core.database.pool import Database
 from core.database.queries import Queries
 from core.errors import DependencyDown
 

@@ -6,13 +6,19 @@ keeps its age.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from core.errors import CoreError
 from core.operations import Choices, Operation, Operations, State
 from core.operations.export import to_csv
 from core.platform.panel import Kept, Panel
 
+T = TypeVar("T")
+TIMEOUT_SECONDS = 2.0
+SLOW_NEXT_STEP = "Look at the load of the server."
 RUNNING_MAX_AGE_SECONDS = 1.0
 CHOICES_MAX_AGE_SECONDS = 2.0
 RUNNING_MOST = 100
@@ -65,11 +71,7 @@ class Activity:
 
     async def history(self, filters: Filters) -> Panel[History]:
         """One page of what these filters let through."""
-        try:
-            found = await self._list(filters, PAGE_SIZE + 1)
-        except CoreError as error:
-            return Panel(error=str(error), next_step=error.next_step)
-        return Panel(History(found[:PAGE_SIZE], more=len(found) > PAGE_SIZE))
+        return await _within(self._load_history(filters))
 
     async def choices(self) -> Choices:
         """What the filters can be set to; as last known while the store is away."""
@@ -77,14 +79,15 @@ class Activity:
 
     async def operation(self, operation_id: int) -> Panel[Operation]:
         """One operation, or why it cannot be shown."""
-        try:
-            return Panel(await self._operations.get(operation_id))
-        except CoreError as error:
-            return Panel(error=str(error), next_step=error.next_step)
+        return await _within(self._operations.get(operation_id))
 
     async def export(self, filters: Filters) -> str:
         """The newest 10,000 of what these filters let through, as CSV."""
         return to_csv(await self._list(replace(filters, before_id=None), EXPORT_MOST))
+
+    async def _load_history(self, filters: Filters) -> History:
+        found = await self._list(filters, PAGE_SIZE + 1)
+        return History(found[:PAGE_SIZE], more=len(found) > PAGE_SIZE)
 
     async def _list(self, filters: Filters, limit: int) -> tuple[Operation, ...]:
         return await self._operations.list(
@@ -95,3 +98,14 @@ class Activity:
         running = await self._operations.list(state="running", limit=RUNNING_MOST)
         newest = await self._operations.list(limit=1)
         return Running(running, newest[0] if newest else None)
+
+
+async def _within(work: Coroutine[Any, Any, T]) -> Panel[T]:
+    """What the store answers in the time that a page can wait, or why it did not."""
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return Panel(await work)
+    except TimeoutError:
+        return Panel(error=f"The console's store gave no answer within {TIMEOUT_SECONDS:g} s.", next_step=SLOW_NEXT_STEP)
+    except CoreError as error:
+        return Panel(error=str(error), next_step=error.next_step)

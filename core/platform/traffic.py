@@ -91,10 +91,6 @@ class Traffic:
 
         return (await self._operations.start(request, work)).operation
 
-    async def cancel(self, operation_id: int, operator: str) -> None:
-        """End a load; raises OperationError when it is over already."""
-        await self._operations.cancel(operation_id, operator)
-
     def running(self) -> Operation | None:
         """The load that this process runs; no I/O, safe from any thread."""
         return next((operation for operation in self._operations.running_here() if operation.kind == KIND), None)
@@ -114,9 +110,7 @@ class Traffic:
 
     async def _run(self, line: Sequence[str], progress: Progress) -> Mapping[str, Any]:
         self._progress = None
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *MODULE, *line, "--json", cwd=ROOT, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True
-        )
+        process = await _spawn(sys.executable, *MODULE, *line, "--json")
         try:
             assert process.stdout is not None
             output, complaint = await asyncio.gather(process.stdout.read(), self._follow(process, progress))
@@ -146,6 +140,19 @@ def arguments(plan: LoadPlan, typed: str | None) -> tuple[str, ...]:
     events = ("--events",) if plan.events else ()
     target = ("--target", typed.strip()) if typed and typed.strip() else ()
     return ("load", *numbers, "--url", plan.address.url, *seed, *events, *target)
+
+
+async def _spawn(*command: str) -> Process:
+    """The process, in a session of its own; a cancel that comes while it is being started ends it too."""
+    spawning = asyncio.create_task(
+        asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True),
+        name="load-spawn",
+    )
+    try:
+        return await asyncio.shield(spawning)
+    except asyncio.CancelledError:
+        await _end(await spawning)
+        raise
 
 
 async def _end(process: Process) -> None:

@@ -6,6 +6,7 @@ when the process that took it has ended.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -45,7 +46,8 @@ class Uploads:
             with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
                 file.write(content)
         except OSError as error:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
             raise ImportFileError(
                 f"The upload cannot be kept in {self._folder}: {error.strerror}.", "Make room on the disk and upload it again."
             ) from error

@@ -39,7 +39,7 @@ def draw_activity(panel: Panel[Running], now: datetime) -> None:
 
 def _activity(panel: Panel[Running], now: datetime) -> tuple[Colour, str, str]:
     if panel.error or panel.value is None:
-        return "orange", "help", f"Cannot tell: {plain(panel.error)}"
+        return "orange", "help", f"Cannot tell: {plain(panel.error.rstrip('.'))}"
     running, newest = panel.value.operations, panel.value.newest
     if running:
         what = plain(running[0].title) if len(running) == 1 else f"{len(running)} operations"

@@ -13,19 +13,20 @@ from core.load.report import ERROR_SHARE_MOST
 from core.operations import Operation
 from core.platform.panel import Panel
 from core.platform.traffic import TrafficRun
+from core.ui.operation_panels import MESSAGE, STATES, draw_message, running_operation
 from core.ui.session import attempt, guard, operator, run, services
+from core.ui.text import plain
 from core.ui.verdict import clock
 
 # Few enough for the console that is asked to answer its pages meanwhile.
 DEFAULT_USERS, DEFAULT_THINK_SECONDS, DEFAULT_DURATION_SECONDS = 200, 5.0, 60
-MESSAGE = "traffic_message"
 MILLISECONDS = {f"{name}, ms": st.column_config.NumberColumn(format="%.1f") for name in ("P50", "P95", "P99", "max")}
 
 
 def make_traffic() -> None:
     """Draw the panel; it polls only while a load runs."""
     running = services().traffic.running() is not None
-    message = st.session_state.get(MESSAGE)
+    message = st.session_state.get(MESSAGE, "")
     with st.expander("Make traffic", expanded=running or bool(message), key="traffic"):
         st.fragment(_panel, run_every="1s" if running else None)(running)
 
@@ -34,10 +35,9 @@ def _panel(polling: bool) -> None:
     view = run(services().traffic.load())
     if (view.running is not None) != polling:
         st.rerun()
-    if message := st.session_state.get(MESSAGE):
-        st.error(message, icon=":material/error:")
+    draw_message()
     if view.running is not None:
-        _running(view.running, view.progress)
+        _running(view.running, view.progress, datetime.now(UTC))
     else:
         _form()
         _last(view.last, datetime.now(UTC))
@@ -89,29 +89,17 @@ def _start(plan: LoadPlan, typed: str | None) -> None:
     st.session_state[MESSAGE] = attempt(services().traffic.start(plan, typed, operator()))
 
 
-def _cancel(operation_id: int) -> None:
-    guard("operator")
-    st.session_state[MESSAGE] = attempt(services().traffic.cancel(operation_id, operator()))
-
-
-def _running(operation: Operation, progress: LoadProgress | None) -> None:
-    st.markdown(f"**{operation.title}**, started by {operation.operator}")
+def _running(operation: Operation, progress: LoadProgress | None, now: datetime) -> None:
+    running_operation(operation, now)
     st.code("\n".join(operation.commands), language="bash", wrap_lines=True)
     if progress is None:
-        st.progress(0.0, text="Asking the platform which markets and leads there are")
-    else:
-        share = min(1.0, progress.elapsed_seconds / progress.duration_seconds)
-        st.progress(share, text=f"{progress.elapsed_seconds:.0f} of {progress.duration_seconds:g} s")
-        with st.grid(4, min_column_width=130):
-            st.metric("Requests", f"{progress.requests:,}")
-            st.metric("Answers/s", f"{progress.rate:,.1f}")
-            st.metric("P95, ms", ms(progress.p95_seconds))
-            st.metric("Errors", f"{progress.errors:,}")
-    label = "Cancelling" if operation.cancelled_by else "Cancel"
-    st.button(
-        label, key="traffic_cancel", icon=":material/stop:", on_click=_cancel, args=(operation.id,),
-        disabled=bool(operation.cancelled_by),
-    )  # fmt: skip
+        st.caption("It asks the platform which markets and leads there are.")
+        return
+    with st.grid(4, min_column_width=130):
+        st.metric("Elapsed, s", f"{progress.elapsed_seconds:.0f} of {progress.duration_seconds:g}")
+        st.metric("Answers/s", f"{progress.rate:,.1f}")
+        st.metric("P95, ms", ms(progress.p95_seconds))
+        st.metric("Errors", f"{progress.errors:,}")
 
 
 def _last(panel: Panel[TrafficRun | None], now: datetime) -> None:
@@ -121,9 +109,13 @@ def _last(panel: Panel[TrafficRun | None], now: datetime) -> None:
         return
     operation, report = panel.value.operation, panel.value.report
     ended = clock(operation.finished_at or operation.updated_at, now)
-    st.markdown(f"**Last load**: {operation.title}, {operation.state} {ended} ({operation.operator})")
+    colour, icon = STATES[operation.state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Last load:** {plain(operation.title)}", width="content")
+        st.badge(f"{operation.state} {ended}", color=colour, icon=f":material/{icon}:", width="content")
+        st.caption(f"by {plain(operation.operator)}", width="content")
     if operation.error:
-        st.error(f"{operation.error} {operation.next_step}", icon=":material/error:")
+        st.error(plain(f"{operation.error} {operation.next_step}"), icon=":material/error:")
     if report is not None:
         _verdict(report)
         st.dataframe(_rows(report), hide_index=True, width="stretch", column_config=MILLISECONDS)

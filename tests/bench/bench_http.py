@@ -54,7 +54,9 @@ def test_a_trivial_route(tmp_path: Path) -> None:
         bare.wait(10)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     print(f"\n{CONNECTIONS} connections, {ROUNDS} rounds of {SECONDS} s, requests/s: {rates}")
-    print(f"medians {medians}; serve {medians['serve'] / medians['bare']:.2f}x, console {medians['console'] / medians['bare']:.2f}x")
+    print(
+        f"medians {medians}; serve {medians['serve'] / medians['bare']:.2f}x, console {medians['console'] / medians['bare']:.2f}x"
+    )
 
 
 def _wrk(port: int, seconds: int) -> float:

@@ -9,9 +9,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from core.database.failures import translated
 from core.database.pool import Database, PoolSettings
 from core.database.queries import Queries
-from core.errors import DependencyDown, DependencyTimeout, QueryError, SchemaError
+from core.errors import CoreError, DependencyDown, DependencyError, DependencyTimeout, QueryError, SchemaError
 from tests.servers import behind, socket_of
 from tests.tcp_proxy import TcpProxy
 
@@ -160,3 +161,23 @@ async def test_the_ping_makes_a_new_connection_now_and_then(database: Database) 
         pids.add(database._probe._connection.get_server_pid())
 
     assert len(pids) >= 2
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "advice"),
+    [
+        (asyncpg.DiskFullError("no space"), DependencyError, "Free space"),
+        (asyncpg.TooManyConnectionsError("sorry"), DependencyDown, "max_connections"),
+        (asyncpg.OutOfMemoryError("oom"), DependencyError, "memory"),
+        (asyncpg.AdminShutdownError("bye"), DependencyDown, DependencyDown.default_next_step),
+        (ConnectionRefusedError(), DependencyDown, DependencyDown.default_next_step),
+        (TimeoutError(), DependencyTimeout, DependencyTimeout.default_next_step),
+        (asyncpg.InterfaceError("misuse"), QueryError, QueryError.default_next_step),
+    ],
+)
+def test_each_failure_says_what_to_do_about_it(error: Exception, kind: type[CoreError], advice: str) -> None:
+    """A full disk is not an unreachable server: the driver's errors become those of the tree, with the cause kept."""
+    with pytest.raises(CoreError) as caught, translated():
+        raise error
+
+    assert (type(caught.value), advice in caught.value.next_step, caught.value.__cause__) == (kind, True, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import psutil
@@ -49,6 +50,10 @@ def _children(url: str) -> list[psutil.Process]:
     ]  # fmt: skip
 
 
+def _ready(server: PlatformServer, requests: int, processes: int) -> bool:
+    return len(server.measured) >= requests and len(_children(server.url)) >= processes
+
+
 async def _over(services: Services, operation: Operation) -> Operation:
     return await services.operations.wait(operation.id)
 
@@ -83,7 +88,7 @@ async def test_progress_is_passed_on(services: Services, typed: str) -> None:
     assert view.progress is not None
     assert view.progress.requests > 0
     assert (view.running and view.running.total) == view.progress.planned
-    await traffic.cancel(operation.id, OPERATOR)
+    await services.operations.cancel(operation.id, OPERATOR)
     assert (await _over(services, operation)).state == "cancelled"
 
 
@@ -94,18 +99,18 @@ async def test_one_at_a_time(services: Services, typed: str) -> None:
     second = await traffic.start(traffic.plan(2, 1.0, 600.0), typed, "another")
 
     assert second.id == first.id
-    await traffic.cancel(first.id, OPERATOR)
+    await services.operations.cancel(first.id, OPERATOR)
     await _over(services, first)
 
 
 async def test_cancelling_leaves_no_process(services: Services, server: PlatformServer, typed: str) -> None:
-    """In the middle of the load and before its first request."""
+    """In the middle of the load, before its first request, and while its process is only being started."""
     traffic = services.traffic
-    for wanted in (20, 0):
+    for wanted, processes in ((20, 1), (0, 1), (0, 0), (0, 0), (0, 0)):
         server.asked.clear()
         operation = await traffic.start(traffic.plan(50, 1.0, 600.0), typed, OPERATOR)
-        await wait_until_async(lambda wanted=wanted: len(server.measured) >= wanted and bool(_children(server.url)), 30)
-        await traffic.cancel(operation.id, OPERATOR)
+        await wait_until_async(partial(_ready, server, wanted, processes), 30)
+        await services.operations.cancel(operation.id, OPERATOR)
 
         assert (await _over(services, operation)).state == "cancelled"
         assert _children(server.url) == []

@@ -134,6 +134,12 @@ class Chart {
     this.announcement = this.part("announcement");
     this.reset = this.part("reset");
     this.reset.onclick = () => this.unzoom();
+    this.inView = true;
+    this.seen = new IntersectionObserver(([entry]) => {
+      this.inView = entry.isIntersecting;
+      if (this.inView) this.refresh();
+    });
+    this.seen.observe(this.root);
     this.resized = new ResizeObserver(() => this.resize());
     this.resized.observe(this.plot);
     this.clock = setInterval(() => this.tell(), 1000);
@@ -174,13 +180,15 @@ class Chart {
 
   // New data, or none: called after every poll.
   refresh() {
-    if (this.ready && this.feed.body && this.drawn !== this.feed.body && (this.data.live || !this.drawn)) this.redraw();
+    if (this.feed && this.ready && this.inView && this.feed.body !== this.drawn && (this.data.live || !this.drawn)) {
+      requestAnimationFrame(() => this.redraw()); // One chart a frame: none of them makes the page wait for all.
+    }
     this.tell();
   }
 
   redraw() {
     const body = this.data.live || !this.drawn ? this.feed.body : this.drawn;
-    if (!body || this.keys().some((key) => !body.series[key])) return;
+    if (!body || !this.root.isConnected || this.keys().some((key) => !body.series[key])) return;
     const style = getComputedStyle(this.root);
     const traces = this.traces(body, colours(style));
     const first = !this.drawn && !this.plot.data;
@@ -263,6 +271,7 @@ class Chart {
 
   tell() {
     const { feed, data } = this;
+    if (!feed) return;
     const at = feed.at ? new Date(feed.at).toLocaleTimeString([], { hour12: false }) : "";
     const stale = data.live && feed.stale();
     let text = at ? `updated ${at}` : "loading";
@@ -306,6 +315,7 @@ class Chart {
   close() {
     clearInterval(this.clock);
     this.resized.disconnect();
+    this.seen.disconnect();
     if (window.Plotly) window.Plotly.purge(this.plot);
   }
 }

@@ -1,0 +1,192 @@
+"""The live charts in a browser: a zoom outlives refreshes and reruns, Live off stands still, a cut shows as stale."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, Request, expect, sync_playwright
+
+from tests.console_process import ConsoleProcess
+from tests.test_browser import CHROMIUM, FLAGS
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed (apt-get install chromium)"),
+]
+
+RANGE = "element => element.querySelector('.js-plotly-plot')._fullLayout.xaxis.range.map(String)"
+BACKGROUND = "element => getComputedStyle(element.querySelector('.gridlayer path, .gridlayer line')).stroke"
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleProcess]:
+    """A console that has answered enough requests for a line."""
+    with ConsoleProcess(tmp_path_factory.mktemp("live") / "data") as console:
+        console.wait_ready()
+        _traffic(console)
+        yield console
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page of a new browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser.new_page(viewport={"width": 1440, "height": 1600})
+        browser.close()
+
+
+def _traffic(console: ConsoleProcess, requests: int = 60) -> None:
+    for _ in range(requests):
+        assert console.status("/api/markets") == 200
+
+
+def _chart(page: Page) -> Locator:
+    chart = page.locator(".live-chart").filter(has_text="API latency")
+    expect(chart.locator(".scatterlayer .trace").first).to_be_visible(timeout=30_000)
+    return chart
+
+
+def _polls(page: Page) -> list[str]:
+    seen: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/api/live" in request.url:
+            seen.append(request.url)
+
+    page.on("request", note)
+    return seen
+
+
+def _wait_polls(page: Page, polls: list[str], count: int) -> None:
+    wanted = len(polls) + count
+    for _ in range(count):
+        if len(polls) < wanted:
+            page.wait_for_request("**/api/live**", timeout=20_000)
+
+
+def _zoom(page: Page, chart: Locator) -> list[str]:
+    plot = chart.locator(".nsewdrag").first.bounding_box()
+    assert plot is not None
+    middle = plot["y"] + plot["height"] / 2
+    page.mouse.move(plot["x"] + plot["width"] * 0.5, middle)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + plot["width"] * 0.9, middle, steps=8)
+    page.mouse.up()
+    expect(chart.get_by_role("button", name="Reset zoom")).to_be_visible()
+    shown: list[str] = chart.evaluate(RANGE)
+    return shown
+
+
+def test_a_zoom_is_kept(page: Page, console: ConsoleProcess) -> None:
+    """Through refreshes, reruns of the page and Live off; Reset zoom lets the chart follow the time again."""
+    polls = _polls(page)
+    page.goto(console.url)
+    chart = _chart(page)
+    shown = _zoom(page, chart)
+
+    _traffic(console)
+    _wait_polls(page, polls, 3)
+    page.get_by_text("Live", exact=True).click()  # runs the page again
+    expect(chart).to_contain_text("not live", timeout=10_000)
+    assert chart.evaluate(RANGE) == shown
+
+    asked = len(polls)
+    page.wait_for_timeout(5_000)
+    assert len(polls) == asked
+    assert "live=false" in page.url
+    page.get_by_text("Live", exact=True).click()
+    expect(chart).to_contain_text("updated", timeout=10_000)
+    _wait_polls(page, polls, 1)
+    assert chart.evaluate(RANGE) == shown
+
+    chart.get_by_role("button", name="Reset zoom").click()
+    expect(chart.get_by_role("button", name="Reset zoom")).to_be_hidden()
+    assert chart.evaluate(RANGE) != shown
+
+
+def test_both_charts_share_one_poll_and_one_plotly(page: Page, console: ConsoleProcess) -> None:
+    """Two charts cost one request a refresh, and plotly.js is loaded once; the window is in the address."""
+    polls, scripts = _polls(page), list[str]()
+    page.on("request", lambda request: scripts.append(request.url) if "plotly-" in request.url else None)
+    page.goto(f"{console.url}/?window=1h")
+    _chart(page)
+    expect(page.locator(".live-chart .js-plotly-plot")).to_have_count(2)
+    page.wait_for_timeout(3_000)
+
+    assert len(scripts) == 1
+    assert len(polls) <= 2
+    assert all("window=3600" in url for url in polls)
+    page.get_by_text("5 min", exact=True).click()
+    page.wait_for_request("**/api/live?window=300**", timeout=10_000)
+    assert "window=1h" not in page.url
+
+
+def test_a_cut_shows_as_stale_and_heals(page: Page, console: ConsoleProcess) -> None:
+    """Without an answer the chart says so, how old it is and when it tries again."""
+    page.goto(console.url)
+    chart = _chart(page)
+    page.route("**/api/live**", lambda route: route.abort())
+    state = chart.locator(".live-chart__state")
+    expect(state).to_contain_text("no answer, next try", timeout=10_000)
+    expect(state).to_contain_text("s old")
+    expect(chart.locator(".live-chart__plot--stale")).to_be_visible()
+
+    page.unroute("**/api/live**")
+    page.route("**/api/live**", lambda route: route.fulfill(status=503, body="{}"))
+    expect(state).to_contain_text("the server answered 503", timeout=20_000)
+    page.unroute("**/api/live**")
+    expect(state).to_contain_text("updated", timeout=40_000)
+    expect(chart.locator(".live-chart__plot--stale")).to_have_count(0)
+
+
+def test_a_hidden_tab_does_not_poll(page: Page, console: ConsoleProcess) -> None:
+    """Polling pauses while nobody looks, and goes on at once."""
+    polls = _polls(page)
+    page.goto(console.url)
+    _chart(page)
+    hide = "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+    hide += " document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(hide, True)
+    page.wait_for_timeout(500)
+    asked = len(polls)
+    page.wait_for_timeout(5_000)
+    assert len(polls) == asked
+
+    page.evaluate(hide, False)
+    page.wait_for_timeout(1_000)
+    assert len(polls) > asked
+
+
+def test_the_theme_is_followed(page: Page, console: ConsoleProcess) -> None:
+    """Dark and light draw their own colours, and no text is lost on the background."""
+    page.emulate_media(color_scheme="light")
+    page.goto(console.url)
+    light = _chart(page).evaluate(BACKGROUND)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        f"light => ({BACKGROUND})(document.querySelector('.live-chart')) !== light", arg=light, timeout=10_000
+    )
+
+
+def test_a_console_without_traffic_says_what_brings_some(page: Page, tmp_path: Path) -> None:
+    """An empty chart is a sentence, not a blank."""
+    with ConsoleProcess(tmp_path / "data") as console:
+        console.wait_ready()
+        page.route(
+            "**/api/live**",
+            lambda route: route.fulfill(json={"window_seconds": 300, "series": _nothing()}, headers={"Age": "0"}),
+        )
+        page.goto(console.url)
+        chart = page.locator(".live-chart").filter(has_text="API latency")
+        expect(chart).to_contain_text("No request yet", timeout=30_000)
+
+
+def _nothing() -> dict[str, object]:
+    none = [None] * 150
+    series = {"first_time": 1_700_000_000, "step_seconds": 2, "count": [0] * 150, "rate": [0.0] * 150}
+    series.update(p50=none, p95=none, p99=none)
+    return dict.fromkeys(("api_request_seconds", "database_query_seconds"), series)
