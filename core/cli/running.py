@@ -90,7 +90,7 @@ class _Outcome:
         if self._error is not None and not isinstance(self._error, asyncio.CancelledError):
             raise self._error
         operation = await services.operations.get(operation_id)
-        sys.stderr.write(f"{operation.state} by {operation.cancelled_by or 'nobody'}. {operation.error} Nothing was changed.\n")
+        sys.stderr.write(f"{operation.state} by {operation.cancelled_by or 'nobody'}. {operation.error}\n")
         raise KeyboardInterrupt
 
 

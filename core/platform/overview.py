@@ -25,7 +25,8 @@ PRICES_MAX_AGE_SECONDS = 300.0
 REDIS_MAX_AGE_SECONDS = 4.0
 REACHED_MAX_AGE_SECONDS = 2.0
 SAMPLE_NOTE = "leads, interactions and current listings are synthetic; market figures and Toledo's sold houses are real"
-RECENT_MAX_ROWS = 2_000_000  # Counting the last 30 days reads whole tables until an index exists.
+COUNTED_TABLES = frozenset({"leads", "lead_interactions", "properties"})
+RECENT_MAX_BYTES = 512 * 1024 * 1024  # Counting the last 30 days reads whole tables until an index exists.
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,8 @@ class Overview:
         names = [table.name for table in platform_tables.sorted_tables]
         rows = await self._database.fetch_all("table_sizes", names)
         tables = tuple(TableSize(row["table_name"], row["estimated_rows"], row["size_bytes"]) for row in rows)
-        known = [table.rows for table in tables if table.rows is not None]
-        if len(known) < len(platform_tables.tables) or sum(known) > RECENT_MAX_ROWS:
+        sizes = {table.name: table.size_bytes for table in tables}
+        if not sizes.keys() >= COUNTED_TABLES or sum(sizes[name] for name in COUNTED_TABLES) > RECENT_MAX_BYTES:
             return Counts(tables)
         recent = await self._database.fetch_one("recent_counts")
         return Counts(tables, **dict(recent or {}))

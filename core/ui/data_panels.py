@@ -23,6 +23,11 @@ COUNTS = (
     ("read", "Rows read"), ("inserted", "Inserted"), ("repeated_in_file", "Repeated in the file"),
     ("already_there", "Already there"), ("rejected", "Rejected"),
 )  # fmt: skip
+UNDONE = {
+    "import": "Nothing was loaded: the tables are as before.",
+    "check": "A check changes nothing.",
+    "generate": "What was under way is undone; leads with their interactions stay only where all of them had been added.",
+}
 REASON_COLUMNS = {"Line": st.column_config.NumberColumn(width=70), "Reason": st.column_config.TextColumn(width=900)}
 
 
@@ -120,11 +125,12 @@ def draw_message() -> None:
 
 
 def asked_operation() -> Operation | None:
-    """The operation that the address names."""
+    """The operation of this page that the address names."""
     text = st.query_params.get("op", "")
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         return None
-    return run(services().activity.operation(int(text))).value
+    operation = run(services().activity.operation(int(text))).value
+    return operation if operation is not None and operation.kind in KINDS else None
 
 
 def draw_outcome(operation: Operation) -> None:
@@ -136,6 +142,8 @@ def draw_outcome(operation: Operation) -> None:
             st.badge(operation.state, color=colour, icon=f":material/{icon}:", width="content")
         if operation.error:
             st.error(f"{plain(operation.error)}\n\n**Next:** {plain(operation.next_step)}", icon=":material/error:")
+        if operation.state != "done":
+            st.caption(UNDONE[operation.kind])
         result = operation.result or {}
         if operation.kind == "generate" and result:
             st.markdown(f"{result['rows']:,} rows in {result['copy_seconds']:,.1f} s, {result['rows_per_second']:,.0f} rows/s")

@@ -229,11 +229,12 @@ class Chart {
     const text = style.getPropertyValue("--st-text-color").trim();
     const grid = style.getPropertyValue("--st-border-color").trim();
     const highest = Math.max(0, ...traces.flatMap((trace) => trace.y.map((value) => value ?? 0)));
-    const axis = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, tickfont: { size: 11 }, automargin: true };
+    const axis = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, tickfont: { size: 11 } };
     return {
       uirevision: String(this.data.window),
       height: this.data.height,
-      margin: { l: 4, r: 8, t: 8, b: 4 },
+      // Set, not found out: automargin would draw everything twice, a third of the whole refresh.
+      margin: { l: highest >= 1000 || highest < 1 ? 66 : 54, r: 8, t: traces.length > 1 ? 30 : 12, b: 24 },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: style.getPropertyValue("--st-font"), color: text, size: 12 },
