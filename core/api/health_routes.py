@@ -15,7 +15,7 @@ from core.api.prometheus import exposition
 from core.api.reach import GetReach
 from core.api.spec import RouteSpec
 from core.health import DependencyStatus
-from core.platform.verdict import Verdict
+from core.platform.verdict import Verdict, headline
 from core.setup import SetupStep
 
 UNCACHED = {"Cache-Control": "no-store"}
@@ -63,18 +63,8 @@ def health_specs(get_reach: GetReach) -> list[RouteSpec]:
     ]
 
 
-def headline(verdict: Verdict, now: datetime) -> str:
-    """The first line in UTC, for those who have no browser to tell their zone."""
-    if verdict.state == "fine" and verdict.since:
-        return f"Fine since {verdict.since:%Y-%m-%d %H:%M:%S} UTC"
-    if verdict.state == "not_fine":
-        lasting = f", {int((now - verdict.since).total_seconds())} s" if verdict.since else ""
-        return f"Not fine{lasting}: {verdict.reason}"
-    return f"Cannot tell: {verdict.reason}"
-
-
 def _status_page(verdict: Verdict, environment: str) -> str:
-    line = html.escape(headline(verdict, datetime.now(UTC)))
+    line = html.escape(headline(verdict, "{:%Y-%m-%d %H:%M:%S} UTC".format, _lasting))
     advice = f"<p><b>Next:</b> {html.escape(verdict.next_step)}</p>" if verdict.next_step else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -83,6 +73,10 @@ def _status_page(verdict: Verdict, environment: str) -> str:
         f"h1{{color:{COLOURS[verdict.state]};font-size:1.6rem}}</style></head>"
         f"<body><h1>{line}</h1>{advice}<p>{html.escape(environment)}</p></body></html>"
     )
+
+
+def _lasting(since: datetime) -> str:
+    return f"{int((datetime.now(UTC) - since).total_seconds())} s"
 
 
 def _dependency(status: DependencyStatus) -> dict[str, object]:

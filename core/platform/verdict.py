@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -21,6 +21,16 @@ class Verdict:
     since: datetime | None
     reason: str
     next_step: str = ""
+
+
+def headline(verdict: Verdict, say_moment: Callable[[datetime], str], say_lasting: Callable[[datetime], str]) -> str:
+    """The first line; the caller says moments, and how long it is since one, in its reader's zone and units."""
+    if verdict.state == "fine" and verdict.since:
+        return f"Fine since {say_moment(verdict.since)}"
+    if verdict.state == "not_fine":
+        lasting = f", {say_lasting(verdict.since)}" if verdict.since else ""
+        return f"Not fine{lasting}: {verdict.reason}"
+    return f"Cannot tell: {verdict.reason}"
 
 
 def judge(

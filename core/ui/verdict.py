@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from core.platform.verdict import Verdict
+from core.platform.verdict import Verdict, headline
 
 _LOOK = {
     "fine": ("green", "check_circle"),
@@ -16,20 +16,11 @@ _LOOK = {
 }
 
 
-def headline(verdict: Verdict, now: datetime) -> str:
-    """The first line as text, times in the zone of the browser."""
-    if verdict.state == "fine" and verdict.since:
-        return f"Fine since {clock(verdict.since, now)}"
-    if verdict.state == "not_fine":
-        lasting = f", {span(now - verdict.since)}" if verdict.since else ""
-        return f"Not fine{lasting}: {verdict.reason}"
-    return f"Cannot tell: {verdict.reason}"
-
-
 def draw_verdict(verdict: Verdict, now: datetime) -> None:
     """Draw the first line, and under it what to do or what was before."""
     colour, icon = _LOOK[verdict.state]
-    st.title(f":{colour}[:material/{icon}:] {headline(verdict, now)}", anchor=False)
+    line = headline(verdict, lambda moment: clock(moment, now), lambda since: span(now - since))
+    st.title(f":{colour}[:material/{icon}:] {line}", anchor=False)
     if verdict.next_step:
         st.markdown(f"**Next:** {verdict.next_step}")
     elif verdict.state == "fine" and verdict.reason:

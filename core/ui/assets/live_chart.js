@@ -6,6 +6,7 @@
 const POLL_MS = { 300: 2000, 3600: 5000 };
 const REQUEST_TIMEOUT_MS = 8000;
 const LONGEST_PAUSE_MS = 30000;
+const MOUNTING_MS = 50;
 const STALE_SECONDS = 10;
 const TARGET_SHOWN_FROM = 0.4; // Below this share of the target its line would flatten the chart.
 const COLOUR_OF = { p95: 0, p99: 1, rate: 2, p50: 5, count: 3 }; // places in the theme's categorical colours
@@ -74,6 +75,16 @@ class Feed {
     if (!document.hidden && this.wanted().length) this.poll();
   }
 
+  // The charts of a page are mounted one after the other: one poll is for all of them.
+  wakeSoon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.wake(), MOUNTING_MS);
+  }
+
+  missing() {
+    return this.listeners().some((chart) => chart.keys().some((key) => !this.body?.series[key]));
+  }
+
   async poll() {
     if (this.running) return;
     this.running = true;
@@ -88,7 +99,8 @@ class Feed {
     } finally {
       this.running = false;
     }
-    const pause = Math.min(POLL_MS[this.windowSeconds] * 2 ** Math.min(this.failures, 6), LONGEST_PAUSE_MS);
+    const late = !this.failures && this.missing(); // A chart that came while the answer was on its way.
+    const pause = late ? MOUNTING_MS : Math.min(POLL_MS[this.windowSeconds] * 2 ** Math.min(this.failures, 6), LONGEST_PAUSE_MS);
     this.nextAt = Date.now() + pause;
     for (const chart of this.listeners()) chart.refresh();
     if (!document.hidden && this.wanted().length) this.timer = setTimeout(() => this.wake(), pause);
@@ -161,7 +173,7 @@ class Chart {
     if (moved || !this.ready) this.drawn = null;
     if (this.ready) this.redraw();
     else this.start();
-    if (switchedOn || moved || !this.drawn) this.feed.wake();
+    if (switchedOn || moved || !this.drawn) this.feed.wakeSoon();
   }
 
   async start() {
