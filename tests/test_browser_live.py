@@ -120,7 +120,7 @@ def test_both_charts_share_one_poll_and_one_plotly(page: Page, console: ConsoleP
     assert len(polls) <= 2
     assert all("window=3600" in url for url in polls)
     with page.expect_request("**/api/live?window=300**", timeout=10_000):
-        page.get_by_text("5 min", exact=True).click()
+        page.get_by_text("5m", exact=True).click()
     assert "window=1h" not in page.url
 
 

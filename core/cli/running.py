@@ -53,8 +53,9 @@ async def _run(start: Start) -> Mapping[str, Any]:
             await services.operations.wait(started.operation.id)
         except asyncio.CancelledError:
             await services.operations.cancel(started.operation.id, operator())
-            await services.operations.wait(started.operation.id)
-            raise
+            operation = await services.operations.wait(started.operation.id)
+            if operation.state != "done":  # What was nearly over may be done before the cancel arrives.
+                raise
         finally:
             line.end()
     return await outcome.result(services, started.operation.id)

@@ -7,15 +7,17 @@ aside, repeated ones counted, the rest inserted; then the file of rejected rows 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from core.database.failures import translated
-from core.errors import DependencyError, ImportFileError, QueryError, SchemaError
+from core.errors import DependencyDown, DependencyError, ImportFileError, QueryError, SchemaError
 from core.importer import staging
 from core.importer.chunks import Chunk, chunks
 from core.importer.converter import RowConverter
@@ -27,8 +29,12 @@ from core.importer.reports import ImportReport, ImportRequest
 from core.importer.staging import Connection
 from core.ports import Progress
 
+log = logging.getLogger(__name__)
+
 ANALYZE_TIMEOUT_SECONDS = 120.0
+CONCLUDE_TIMEOUT_SECONDS = 30.0
 NOTHING_LOADED = "Nothing was loaded."
+AGAIN = "Repeat when PostgreSQL answers again."
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -43,10 +49,10 @@ async def run(connection: Connection, request: ImportRequest, progress: Progress
     """
     started = time.perf_counter()
     kind = kind_of(request.kind)
-    async with _refusals(kind):
+    async with _refusals(connection, kind):
         report = await _in_transaction(connection, kind, request, progress)
-        if not request.dry_run:
-            await connection.execute(f"ANALYZE {kind.table}", timeout=ANALYZE_TIMEOUT_SECONDS)
+    if not request.dry_run:
+        report = await _analyzed(connection, kind, report)
     return replace(report, duration_seconds=time.perf_counter() - started)
 
 
@@ -62,8 +68,7 @@ async def _in_transaction(connection: Connection, kind: Kind, request: ImportReq
         if request.dry_run:
             await transaction.rollback()
         else:
-            await asyncio.to_thread(rejects.finish)
-            await transaction.commit()
+            await _concluded(transaction, rejects)
     except BaseException:
         rejects.discard()
         # Where the connection is gone the server has rolled back by itself.
@@ -72,6 +77,34 @@ async def _in_transaction(connection: Connection, kind: Kind, request: ImportReq
         raise
     markets_created = (f"{made.name}, {made.state} ({made.id})",) if made else ()
     return replace(report, rejected_path=str(rejects.path) if rejects.path else None, markets_created=markets_created)
+
+
+async def _concluded(transaction: Transaction, rejects: Rejects) -> None:
+    """Name the rejected rows and commit, whoever cancels meanwhile: in the middle nobody could say what was loaded."""
+
+    async def conclude() -> None:
+        await asyncio.to_thread(rejects.finish)
+        await transaction.commit()
+
+    task = asyncio.ensure_future(conclude())
+    while not task.done():
+        try:
+            await asyncio.wait({task}, timeout=CONCLUDE_TIMEOUT_SECONDS)
+        except asyncio.CancelledError:
+            continue
+        if not task.done():
+            task.cancel()
+    await task
+
+
+async def _analyzed(connection: Connection, kind: Kind, report: ImportReport) -> ImportReport:
+    """Gather statistics; the rows are there already, so that neither a fault nor a cancel here undoes the import."""
+    try:
+        await connection.execute(f"ANALYZE {kind.table}", timeout=ANALYZE_TIMEOUT_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.CancelledError) as error:
+        log.warning("analyze_failed table=%s error=%r", kind.table, error)
+        return replace(report, notes=(*report.notes, f"The statistics of {kind.table} were not gathered: run ANALYZE."))
+    return report
 
 
 async def _begin(connection: Connection, kind: Kind, request: ImportRequest) -> Market | None:
@@ -143,15 +176,17 @@ def _reject(rejects: Rejects, chunk: Chunk) -> None:
 
 
 @asynccontextmanager
-async def _refusals(kind: Kind) -> AsyncIterator[None]:
+async def _refusals(connection: Connection, kind: Kind) -> AsyncIterator[None]:
     """Turn a refusal of PostgreSQL into ImportFileError; a lost connection stays DependencyError."""
     try:
         with translated():
             yield
     except QueryError as error:
+        if connection.is_closed():
+            raise DependencyDown("The connection to PostgreSQL was lost.", f"{NOTHING_LOADED} {AGAIN}") from error
         raise ImportFileError(
             f"PostgreSQL refused the rows for {kind.table}: {error.__cause__}",
             f"{NOTHING_LOADED} Correct what its message names and repeat.",
         ) from error
     except DependencyError as error:
-        raise type(error)(str(error), f"{NOTHING_LOADED} Repeat when PostgreSQL answers again.") from error
+        raise type(error)(str(error), f"{NOTHING_LOADED} {AGAIN}") from error

@@ -9,6 +9,7 @@ import contextlib
 import csv
 import os
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -27,7 +28,8 @@ class Rejects:
         self.columns: Sequence[str] = ()
         self._file: IO[str] | None = None
         self._part: Path | None = None
-        self._finished = False
+        self._finished = self._discarded = False
+        self._lock = threading.Lock()  # A cancelled import discards while a thread still writes.
         self.count = 0
         self.first: list[Rejection] = []
 
@@ -41,14 +43,15 @@ class Rejects:
         self.count += 1
         if len(self.first) < REASONS_SHOWN:
             self.first.append(Rejection(line, reason))
-        if self._path is None:
-            return
-        try:
-            if self._file is None:
-                self._open(self._path)
-            self._writer.writerow((line, reason, *cells))
-        except OSError as error:
-            raise self._refused(error) from error
+        with self._lock:
+            if self._path is None or self._discarded:
+                return
+            try:
+                if self._file is None:
+                    self._open(self._path)
+                self._writer.writerow((line, reason, *cells))
+            except OSError as error:
+                raise self._refused(error) from error
 
     def finish(self) -> None:
         """Write what is left and give the file its name; raises ImportFileError."""
@@ -65,13 +68,15 @@ class Rejects:
 
     def discard(self) -> None:
         """Remove what was written: the rows that it tells of were not loaded."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):  # What could not be written is thrown away.
-                self._file.close()
-        for path in (self._part, self._path if self._finished else None):
-            if path is not None:
-                path.unlink(missing_ok=True)
-        self._finished = False
+        with self._lock:
+            self._discarded = True
+            if self._file is not None:
+                with contextlib.suppress(OSError):  # What could not be written is thrown away.
+                    self._file.close()
+            for path in (self._part, self._path if self._finished else None):
+                if path is not None:
+                    path.unlink(missing_ok=True)
+            self._finished = False
 
     def _open(self, path: Path) -> None:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)

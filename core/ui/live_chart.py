@@ -19,8 +19,7 @@ from core.ui.live_fallback import draw_fallback
 from core.ui.live_line import LiveLine, Unit, scale_of
 
 FOLDER = Path(__file__).with_name("assets")
-WINDOWS = {"5m": 300, "1h": 3_600}
-WINDOW_TITLES = {"5m": "5 min", "1h": "1 h"}
+WINDOWS = {"5m": 300, "1h": 3_600}  # The words are in the page's address, too.
 
 # The part that Streamlit carries to the browser with every mount; what it loads is kept there for ever. The address of
 # Streamlit's own script says under which path the console is served, whatever stands in front of it.
@@ -88,7 +87,6 @@ def live_controls() -> LiveView:
         window = st.segmented_control(
             "Window",
             list(WINDOWS),
-            format_func=WINDOW_TITLES.__getitem__,
             default="5m",
             required=True,
             key="window",

@@ -181,6 +181,19 @@ async def test_a_cancelled_import_loads_nothing(connection, write, load):
     assert (await load(path)).inserted == 40_000
 
 
+async def test_a_cancel_after_the_commit_undoes_nothing(connection, write, load):
+    """Once the rows are there the report comes, with a note where the statistics were left out."""
+    task: asyncio.Task | None = None
+
+    def cancel_at_the_end(what: str, done: int, total: int) -> None:
+        if what == "rows into properties" and done == total and task is not None:
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+    task = asyncio.ensure_future(load(write(PROPERTY_HEADER + "\n" + property_rows(100)), progress=cancel_at_the_end))
+    report = await task
+    assert report.inserted == await count(connection) == 100
+
+
 async def test_a_full_disk_loads_nothing(connection, write, load, tmp_path):
     """Rejected rows that cannot be written stop the import; the tables are as before."""
     path = write(PROPERTY_HEADER + "\n" + property_rows(100) + "px,condo,-1,2024-05-01\n" * 20_000)

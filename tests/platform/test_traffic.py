@@ -44,10 +44,14 @@ def typed(services: Services) -> str:
 
 
 def _children(url: str) -> list[psutil.Process]:
-    return [
-        process for process in psutil.Process().children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE and url in process.cmdline()
-    ]  # fmt: skip
+    return [process for process in psutil.Process().children(recursive=True) if _loads(process, url)]
+
+
+def _loads(process: psutil.Process, url: str) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and url in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def _ready(server: PlatformServer, requests: int, processes: int) -> bool:
