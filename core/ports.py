@@ -29,9 +29,7 @@ class Pingable(Protocol):
 class Rows(Protocol):
     """What a service needs of a database: named queries answered as rows that are read by column name."""
 
-    async def fetch_all(
-        self, sql_or_name: str, *args: object, filters: Mapping[str, object] | None = None
-    ) -> Sequence[Any]:
+    async def fetch_all(self, sql_or_name: str, *args: object, filters: Mapping[str, object] | None = None) -> Sequence[Any]:
         """All rows of a named query or a statement."""
         ...
 

@@ -169,7 +169,7 @@ async def test_a_target_that_was_not_named_is_refused(services: Services, server
     assert server.asked == []
 
 
-async def test_bounds_are_those_of_the_command(services: Services) -> None:
+def test_bounds_are_those_of_the_command() -> None:
     """The page refuses what the command line would."""
     with pytest.raises(UsageError):
-        services.traffic.plan(2_001, 1.0, 1.0)
+        build_services(Settings()).traffic.plan(2_001, 1.0, 1.0)

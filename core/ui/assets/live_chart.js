@@ -66,7 +66,7 @@ class Feed {
   }
 
   wanted() {
-    return this.listeners().filter((chart) => chart.data.live || !chart.drawn);
+    return this.listeners().filter((chart) => chart.inView && (chart.data.live || !chart.drawn));
   }
 
   wake() {
@@ -149,7 +149,9 @@ class Chart {
     this.inView = true;
     this.seen = new IntersectionObserver(([entry]) => {
       this.inView = entry.isIntersecting;
-      if (this.inView) this.refresh();
+      if (!this.inView || !this.feed) return;
+      this.refresh();
+      this.feed.wakeSoon();
     });
     this.seen.observe(this.root);
     this.resized = new ResizeObserver(() => this.resize());
