@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 
 from core.errors import CoreError, DependencyDown, DependencyTimeout
 from core.ports import Ping, Pingable
+from core.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +102,7 @@ class Health:
 
     async def close(self) -> None:
         """Stop watching."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         self._tasks = []
 
     def snapshot(self) -> tuple[DependencyStatus, ...]:

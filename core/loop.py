@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from core.errors import DependencyTimeout
+from core.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -69,10 +70,7 @@ class LoopThread:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
-            tasks = asyncio.all_tasks(self._loop)
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self._loop.run_until_complete(end_tasks(asyncio.all_tasks(self._loop)))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         except Exception:
             log.exception("loop_thread_crashed name=%s", self._thread.name)

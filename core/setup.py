@@ -25,6 +25,7 @@ from core.database.pool import Database
 from core.errors import CoreError
 from core.health import Health
 from core.settings import Settings
+from core.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +85,7 @@ class Setup:
     async def close(self) -> None:
         """Stop; a load that is under way rolls back."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     def snapshot(self) -> tuple[SetupStep, ...]:
         """The steps as they stand; safe from any thread."""

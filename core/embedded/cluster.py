@@ -24,6 +24,7 @@ from core.embedded.logfile import LogFile
 from core.errors import EmbeddedServerError
 
 MAJOR = "18"
+REMOVE_SECONDS = 5.0  # the children of a killed initdb end as soon as they read the end of their pipe
 MIN_FREE_MEGABYTES = 500  # an empty cluster takes 46, its WAL may grow to 1024, sample data and indexes some hundred
 NAME = "platform"  # the database and its superuser
 ERROR_LINE = re.compile(r"\b(FATAL|PANIC|ERROR)\b|error:", re.ASCII)
@@ -96,7 +97,8 @@ class Cluster:
             staging.rename(self._path)
             sync_folder(parent)
         except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
+            with contextlib.suppress(EmbeddedServerError):  # What could not be removed yet goes at the next start.
+                self._remove(staging, Deadline(REMOVE_SECONDS))
             raise
 
     def _fill(self, staging: Path, deadline: Deadline, log_fd: int, claim: int) -> None:
@@ -129,6 +131,10 @@ class Cluster:
 
     def _remove_dead_attempts(self, deadline: Deadline) -> None:
         for attempt in self._path.parent.glob("postgres.new-*"):
-            # Its initdb may outlive a killed console for a moment, and would fill the folder while it is removed.
-            with contextlib.suppress(FileNotFoundError), claimed(attempt, deadline):
-                shutil.rmtree(attempt)
+            self._remove(attempt, deadline)
+
+    @staticmethod
+    def _remove(attempt: Path, deadline: Deadline) -> None:
+        # A process of its initdb may outlive the one that was killed, and would fill the folder while it is removed.
+        with contextlib.suppress(FileNotFoundError), claimed(attempt, deadline):
+            shutil.rmtree(attempt)

@@ -12,6 +12,7 @@ import logging
 from core.database.pool import Database
 from core.errors import CoreError
 from core.setup import Setup
+from core.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,7 @@ class Milestones:
     async def close(self) -> None:
         """Stop the writer."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     def reach(self, name: str, detail: str = "") -> None:
         """Note that something happened; later times in this process cost a set lookup."""
