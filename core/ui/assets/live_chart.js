@@ -66,7 +66,7 @@ class Feed {
   }
 
   wanted() {
-    return this.listeners().filter((chart) => chart.inView && (chart.data.live || !chart.drawn));
+    return this.listeners().filter((chart) => (chart.inView && chart.data.live) || !chart.drawn);
   }
 
   wake() {
@@ -194,7 +194,7 @@ class Chart {
 
   // New data, or none: called after every poll.
   refresh() {
-    if (this.feed && this.ready && this.inView && this.feed.body !== this.drawn && (this.data.live || !this.drawn)) {
+    if (this.feed && this.ready && this.feed.body !== this.drawn && ((this.inView && this.data.live) || !this.drawn)) {
       requestAnimationFrame(() => this.redraw()); // One chart a frame: none of them makes the page wait for all.
     }
     this.tell();
@@ -345,11 +345,10 @@ document.addEventListener("visibilitychange", () => {
   for (const feed of feeds.values()) feed.wake();
 });
 
-// Plotly writes a date axis in UTC, so the times given to it are those of the wall in the browser's zone.
+// Milliseconds since 1970: this Plotly writes numbers on a date axis in the browser's zone by itself.
 function times(series) {
   const first = series.first_time * 1000;
-  const shift = new Date(first).getTimezoneOffset() * 60000;
-  return series.count.map((_, i) => first - shift + i * series.step_seconds * 1000);
+  return series.count.map((_, i) => first + i * series.step_seconds * 1000);
 }
 
 function colours(style) {
