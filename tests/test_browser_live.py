@@ -14,6 +14,8 @@ from tests.test_browser import CHROMIUM, FLAGS
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser-live"),  # one console for all of them
     pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed (apt-get install chromium)"),
 ]
 
@@ -140,6 +142,20 @@ def test_a_cut_shows_as_stale_and_heals(page: Page, console: ConsoleProcess) -> 
     page.unroute("**/api/live**")
     expect(state).to_contain_text("updated", timeout=40_000)
     expect(chart.locator(".live-chart__plot--stale")).to_have_count(0)
+
+
+def test_the_axis_shows_the_time_of_the_browser(console: ConsoleProcess) -> None:
+    """In a zone half an hour off the whole ones, the last tick is the wall clock there, not UTC and not shifted twice."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 1600}, timezone_id="Asia/Kolkata")
+        page.goto(console.url)
+        chart = _chart(page)
+        ticks = chart.locator(".xtick text").all_text_contents()
+        wall = page.evaluate("() => [0, 1, 2].map(ago => new Date(Date.now() - ago * 60000).toTimeString().slice(0, 5))")
+        browser.close()
+
+    assert {tick[:5] for tick in ticks} & set(wall)
 
 
 def test_a_hidden_tab_does_not_poll(page: Page, console: ConsoleProcess) -> None:
