@@ -5,13 +5,13 @@ Owns the SQL of an import. A row that is there already stays as it is: an import
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import asyncpg
 
+from core.database.copying import copy_from
 from core.importer.kinds import Kind
 from core.importer.markets import Market
 from core.importer.plan import Reference
@@ -100,25 +100,8 @@ async def create(connection: Connection, kind: Kind, columns: Sequence[str]) -> 
 
 async def copy(connection: Connection, columns: Sequence[str], lines: Sequence[str]) -> None:
     """Copy lines into the staging table; raises ConnectionError when the connection goes meanwhile."""
-    if not lines:
-        return
-    # asyncpg waits for ever where the connection goes while it may not write, so its end is watched here.
-    lost = asyncio.Event()
-    connection.add_termination_listener(listener := lambda _connection: lost.set())
-    ending = asyncio.ensure_future(lost.wait())
-    copying = asyncio.ensure_future(
-        connection.copy_to_table(TABLE, source=_pieces(lines), columns=columns, format="text", timeout=None)
-    )
-    try:
-        await asyncio.wait({copying, ending}, return_when=asyncio.FIRST_COMPLETED)
-        if not copying.done():
-            raise ConnectionResetError("The connection broke while rows were copied.")
-        await copying
-    finally:
-        connection.remove_termination_listener(listener)
-        ending.cancel()
-        copying.cancel()
-        await asyncio.gather(copying, ending, return_exceptions=True)
+    if lines:
+        await copy_from(connection, TABLE, _pieces(lines), columns=columns, format="text")
 
 
 async def known_leads(connection: Connection, references: Sequence[Reference]) -> dict[Reference, int]:

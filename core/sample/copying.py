@@ -16,6 +16,7 @@ import asyncpg
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from core.database.copying import copy_from
 from core.errors import SampleDataError
 from core.ports import Progress
 
@@ -56,9 +57,10 @@ async def copy(connection: Connection, table: str, batches: Iterable[pa.RecordBa
     progress(table, done, total)
     async with refusals_of(table), aclosing(_payloads(iter(batches))) as payloads:
         async for payload in payloads:
-            await connection.copy_to_table(
-                table, source=_chunks(payload.csv), columns=payload.columns, format="csv", timeout=COPY_TIMEOUT_SECONDS
-            )
+            await copy_from(
+                connection, table, _chunks(payload.csv), columns=payload.columns, format="csv",
+                timeout_seconds=COPY_TIMEOUT_SECONDS,
+            )  # fmt: skip
             done += payload.rows
             progress(table, done, total)
     return done

@@ -16,7 +16,6 @@ from core.importer import ImportRequest, run
 from core.importer.kinds import PROPERTIES
 from core.importer.staging import IMPORT_LOCK, TRY_LOCK
 from tests.importer.conftest import PROPERTY_HEADER, property_rows
-from tests.servers import behind, socket_of
 
 
 async def count(connection, table: str = "properties") -> int:
@@ -240,27 +239,6 @@ async def test_a_lost_connection_loads_nothing(connection, database_url, write, 
     with pytest.raises(DependencyDown) as raised:
         await run(importing, ImportRequest(kind="properties", path=path, market="austin"), cut)
     assert "Nothing was loaded" in raised.value.next_step
-    assert await count(connection) == 0
-
-
-async def test_a_network_that_goes_while_rows_wait_for_it(connection, database_url, tcp_proxy, write):
-    """The server takes nothing more, then the connection is cut: the import ends, and nothing is there."""
-    row = "p{},condo,5,2024-05-01," + "x" * 400 + "\n"
-    path = write(PROPERTY_HEADER + ",address\n" + "".join(row.format(number) for number in range(30_000)))
-    proxy = tcp_proxy(socket_of(database_url))
-    importing = await asyncpg.connect(behind(proxy, database_url))
-    seen = []
-
-    def stop(what: str, done: int, total: int) -> None:
-        if not seen:
-            proxy.pause()
-            asyncio.get_running_loop().call_later(0.5, proxy.cut)
-        seen.append(done)
-
-    async with asyncio.timeout(20):
-        with pytest.raises(DependencyDown):
-            await run(importing, ImportRequest(kind="properties", path=path, market="austin"), stop)
-    assert len(seen) == 1
     assert await count(connection) == 0
 
 
