@@ -227,6 +227,7 @@ async def test_two_imports_of_a_kind_take_turns(connection, database_url, write,
 
 async def test_a_lost_connection_loads_nothing(connection, database_url, write, load):
     """The server ends the session in the middle: the error says so, and nothing is there."""
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # asyncpg leaves a future whose error nobody fetched.
     path = write(PROPERTY_HEADER + "\n" + property_rows(60_000))
     importing = await asyncpg.connect(database_url)
     pid = importing.get_server_pid()
