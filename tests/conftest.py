@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,6 +23,9 @@ from core.services import Services, build_services
 from core.settings import Settings
 from tests.servers import Servers, execute
 from tests.tcp_proxy import TcpProxy
+
+# A run in the background of a shell ignores Ctrl-C, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPLATE = "template_platform"
 TEMPLATE_LOCK = 7_301

@@ -113,8 +113,9 @@ class Operations:
         """Operations of all processes, newest first, at most 10,000."""
         asked = {"kind": kind, "state": state, "operator": operator, "before_id": before_id}
         filters = {name: value for name, value in asked.items() if value is not None}
+        jobs = self._keeper.jobs()  # Before the rows: one that ends meanwhile is let go, and its row may be the older word.
         found = await self._records.list(max(1, min(limit, LIST_MAX)), filters)
-        own = {job.id: job.snapshot() for job in self._keeper.jobs()}
+        own = {job.id: job.snapshot() for job in (*jobs, *self._keeper.jobs())}
         newest = (own.get(operation.id, operation) for operation in found)
         return tuple(operation for operation in newest if state is None or operation.state == state)
 
