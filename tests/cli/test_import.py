@@ -104,6 +104,7 @@ def copying(database_url: str) -> bool:
     return bool(fetch_value(database_url, "SELECT coalesce(max(done), 0) > 0 FROM console.operations WHERE state = 'running'"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("market")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_cancels(settings: Settings, database_url: str, tmp_path: Path, number: int) -> None:

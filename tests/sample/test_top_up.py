@@ -59,11 +59,10 @@ async def test_second_call_adds_nothing(loaded):
 
 
 async def test_gap_of_a_year_is_bounded(loaded):
-    """At most so many rows and seconds, most of them in the newest part of the gap."""
+    """At most so many rows, most of them in the newest part of the gap."""
     now = NOW + timedelta(days=365)
     report = await top_up(loaded, now=now)
     assert (report.leads, report.lead_interactions) == (MOST_ROWS.leads, MOST_ROWS.interactions)
-    assert report.duration_seconds < 10
     recent = await loaded.fetchval("SELECT count(*) FROM lead_interactions WHERE created_at > $1", now - timedelta(days=30))
     assert recent > 5000
 
