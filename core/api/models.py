@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
 
 from core.database.schema import INTERACTION_TYPES, PROPERTY_TYPES
@@ -28,8 +29,6 @@ def _storable(text: str) -> str:
 
 
 def _storable_json(value: dict[str, Any]) -> dict[str, Any]:
-    import orjson  # noqa: PLC0415 - beside its one use
-
     try:
         encoded = orjson.dumps(value)
     except TypeError as error:
@@ -81,10 +80,6 @@ class Body(BaseModel):
     """A JSON body."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NoQuery(Model):
-    """A route without parameters."""
 
 
 class LeadQuery(Model):

@@ -11,7 +11,6 @@ from asyncpg import Record
 
 from core.database.pool import Database
 from core.errors import TargetError
-from core.platform.identity import BIGINT
 from core.settings import Settings
 
 UNKNOWN_LEAD = "There is no lead with this lead_id."
@@ -70,12 +69,3 @@ class Events:
     async def marks(self, since: datetime) -> Sequence[Record]:
         """The marks since a moment, oldest first, 1,000 at most."""
         return await self._console_store.fetch_all("marks", since)
-
-
-def lead_key(text: str | int) -> int | None:
-    """The id of a lead in our own tables, which are the only ones that events are written to."""
-    try:
-        number = int(text)
-    except ValueError:
-        return None
-    return number if number in BIGINT else None

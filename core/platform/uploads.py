@@ -79,11 +79,6 @@ class Uploads:
         found = Path(path) if path else None
         return found if found is not None and found.parent == self._rejected and found.is_file() else None
 
-    @property
-    def rejected_folder(self) -> Path:
-        """Where rejected rows go that cannot stand beside their file."""
-        return self._rejected
-
     def _tidy(self, *, at_start: bool) -> None:
         for path in self._files():
             owner = _owner(path)
