@@ -5,18 +5,25 @@ CoreError
 ├── DependencyError          a server that we stand on does not do its part
 │   ├── DependencyDown       it does not answer
 │   ├── DependencyTimeout    it did not answer in time
+│   │   └── PoolExhausted    every connection of the pool was busy; the server may be well
+│   ├── BreakerOpen          it failed too often; it is left alone for a while
 │   └── EmbeddedServerError  the server that we start ourselves cannot be started
+├── CacheLoadError           a load of the cache ended without a value
+├── EnvelopeError            a value in Redis cannot be read, or is too large to be kept there
 ├── QueryError               PostgreSQL refused a statement
 ├── SchemaError              the schema is not the one that this version needs
 ├── TargetError              an action that changes data is not allowed on this target
 ├── OperationError           an operation cannot be started, found or cancelled
 ├── ImportFileError          a file cannot be imported as it is
 ├── LoadError                traffic cannot be made
+├── WarmError                a warm run gave up
 ├── UsageError               an argument has a value that cannot work
 └── SampleDataError          the sample data cannot be read or loaded
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class CoreError(Exception):
@@ -51,8 +58,28 @@ class DependencyTimeout(DependencyError):
     default_next_step = "Look at the load of the server; the console tries again by itself."
 
 
+class PoolExhausted(DependencyTimeout):
+    """No connection of the pool became free in time."""
+
+
+class BreakerOpen(DependencyError):
+    """A circuit breaker refuses the call, so that a server in trouble is left alone."""
+
+    default_next_step = "It tries again within seconds; one that was opened by hand waits until it is set to automatic."
+
+
 class EmbeddedServerError(DependencyError):
     """A server that the console starts from a wheel cannot be started or attached to."""
+
+
+class EnvelopeError(CoreError):
+    """A value in Redis cannot be read, or is too large; `kind` says which: poisoned, newer or too_large."""
+
+    default_next_step = "Delete the key, or leave it to expire: until then the value is loaded from its source."
+
+    def __init__(self, kind: Literal["poisoned", "newer", "too_large"], message: str, next_step: str | None = None) -> None:
+        super().__init__(message, next_step)
+        self.kind = kind
 
 
 class QueryError(CoreError):
@@ -81,10 +108,28 @@ class ImportFileError(CoreError):
     """A file cannot be imported as it is: its reading, its mapping or its rows are at fault."""
 
 
+class CacheLoadError(CoreError):
+    """A load ended without a value and without an error of its own."""
+
+    default_next_step = "The next read tries again; read the log for what ended the load."
+
+
+class CacheTypeError(CoreError):
+    """A value would come back from the cache unequal or as another type."""
+
+    default_next_step = "Cache bytes, or JSON with str keys: dict, list, str, int of 64 bits, finite float, bool, None."
+
+
 class UsageError(CoreError):
     """An argument of a command, or a field of a form, has a value that cannot work."""
 
     default_next_step = "Choose a value within the bounds."
+
+
+class WarmError(CoreError):
+    """A warm run gave up before all of its keys were dealt with."""
+
+    default_next_step = "Look at the reasons of the first keys that failed, and run it again: what is warm is skipped."
 
 
 class LoadError(CoreError):

@@ -131,6 +131,7 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
         database_url=database_url,
         console_database_url=database_url,
         redis_url=redis_url,
+        cache_prefix=f"test-{uuid.uuid4().hex[:12]}:",  # The bus is one for all databases of a Redis.
         mode="operate",
         data_dir=tmp_path / "data",
         health_interval_seconds=0.05,

@@ -64,6 +64,7 @@ class Recorder:
         self._views: dict[object, Any] = {}
         self._views_of_fold = -1
         self._points: dict[tuple[str, int, Labels | None], Points] = {}
+        self._sources: list[Callable[[], None]] = []
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -81,6 +82,10 @@ class Recorder:
         if thread is not None:
             await asyncio.to_thread(thread.join, CLOSE_TIMEOUT_SECONDS)
         self.fold()
+
+    def add_source(self, source: Callable[[], None]) -> None:
+        """Call this before each fold: for a service that keeps a log of its own and records sums of it."""
+        self._sources.append(source)
 
     def handle(self, metric: str, labels: Labels = ()) -> SeriesHandle:
         """The series of `metric` with these label values, for callers that record often."""
@@ -107,7 +112,7 @@ class Recorder:
         self._registry.set_gauge(metric, labels, value, self._clock.now())
 
     def snapshot(self, window_seconds: int = 300) -> MetricsSnapshot:
-        """Every series in the last 60, 300 or 3600 seconds; computed once per fold and shared by all callers."""
+        """Every series in the last 60, 300, 900 or 3600 seconds; computed once per fold and shared by all callers."""
         _check_window(window_seconds)
         return self._view(("snapshot", window_seconds), lambda: self._take_snapshot(window_seconds))
 
@@ -140,6 +145,11 @@ class Recorder:
 
     def fold(self) -> None:
         """Fold what was appended so far; the thread does it once a second."""
+        for source in self._sources:
+            try:
+                source()
+            except Exception:
+                log.exception("recorder_source_failed")
         with self._folding:
             began = time.perf_counter()
             now = self._clock.now()

@@ -1,4 +1,4 @@
-"""Windows: what every series did in the last 1, 5 or 60 minutes, as one immutable snapshot.
+"""Windows: what every series did in the last 1, 5, 15 or 60 minutes, as one immutable snapshot.
 
 Owns the rule that a quantile of too few samples is None, never a number that looks like one.
 """
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from core.monitor.buckets import quantile
 from core.monitor.slots import TEN, Slot, SlotSeries, histogram
 
-WINDOWS_SECONDS = (60, 300, 3_600)
+WINDOWS_SECONDS = (60, 300, 900, 3_600)
 FINE_WINDOW_SECONDS = 300  # Up to here a window is a sum of seconds, beyond it of tens.
 
 Labels = tuple[str, ...]

@@ -1,0 +1,160 @@
+"""ManyReads: a batch of keys in as few round trips as one, and one call of the loader for those that are missing.
+
+Owns the order memory, Redis, loader for a batch; each missing key takes part in single flight as if it were read alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from core.cache.entry import ABSENT, Entry
+from core.cache.families import split
+from core.cache.guard import Guard
+from core.cache.insight import Insight
+from core.cache.loading import Load
+from core.cache.memory_tier import MemoryTier
+from core.cache.read import CacheRead, Outcome, Reason
+from core.cache.reading import Reading
+from core.cache.recent import RecentChanges
+from core.cache.redis_tier import RedisTier
+from core.cache.shelving import Shelving
+from core.cache.tags import Tags
+from core.errors import DependencyError
+
+ManyLoader = Callable[[list[str]], Awaitable[Mapping[str, Any]]]
+LoadOf = Callable[[Callable[[], Awaitable[Any]]], Load]
+
+
+class ManyReads:
+    """Bound to one event loop."""
+
+    def __init__(
+        self,
+        *,
+        memory: MemoryTier,
+        redis: RedisTier,
+        guard: Guard,
+        shelving: Shelving,
+        tags: Tags,
+        recent: RecentChanges,
+        reading: Reading,
+        insight: Insight,
+    ) -> None:
+        self._memory = memory
+        self._redis = redis
+        self._guard = guard
+        self._shelving = shelving
+        self._tags = tags
+        self._recent = recent
+        self._reading = reading
+        self._insight = insight
+
+    async def get(self, keys: Iterable[str]) -> dict[str, Any]:
+        """The values of the keys that are found."""
+        started = time.monotonic()
+        found, missing = self._from_memory(keys, started)
+        if missing:
+            entries, reasons, _ = await self._from_redis(missing, started)
+            found |= {key: _copied(entry) for key, entry in entries.items() if entry.value is not ABSENT}
+            for key, reason in reasons.items():
+                outcome: Outcome = "error" if reason == "error" else "miss"
+                self._insight.answered(key, CacheRead(ABSENT, outcome, "none", reason), time.monotonic() - started)
+        return found
+
+    async def get_or_load(self, keys: Iterable[str], loader: ManyLoader, load_of: LoadOf) -> dict[str, Any]:
+        """The values of all keys; those that the loader leaves out are absent."""
+        started, mark = time.monotonic(), self._recent.mark()
+        found, missing = self._from_memory(keys, started)
+        if not missing:
+            return found
+        entries, reasons, old = await self._from_redis(missing, started)
+        found |= {key: _copied(entry) for key, entry in entries.items() if entry.value is not ABSENT}
+        if reasons:
+            batch = Batch(loader)
+            loads = (
+                self._reading.load(key, load_of(partial(batch.value, key)), old.get(key), reason, mark, started)
+                for key, reason in reasons.items()
+            )
+            # Every load is waited for, so that none is left behind when one fails.
+            reads = await asyncio.gather(*loads, return_exceptions=True)
+            for key, read in zip(reasons, reads, strict=True):
+                if isinstance(read, BaseException):
+                    raise read
+                if read.value is not ABSENT:
+                    found[key] = read.value
+        return found
+
+    def _from_memory(self, keys: Iterable[str], now: float) -> tuple[dict[str, Any], list[str]]:
+        found: dict[str, Any] = {}
+        missing: list[str] = []
+        find, hit = self._memory.entries.get, self._insight.hits.append
+        for key in dict.fromkeys(keys):
+            entry = find(key)
+            if entry is None or now >= entry.expires_at:
+                missing.append(key)
+                continue
+            hit(entry)
+            if entry.frequency < 3:
+                entry.frequency += 1
+            if entry.value is not ABSENT:
+                found[key] = _copied(entry)
+        return found, missing
+
+    async def _from_redis(
+        self, keys: list[str], started: float
+    ) -> tuple[dict[str, Entry], dict[str, Reason], dict[str, Entry]]:
+        """The fresh entries, why each of the other keys is missing, and the old values of some of these."""
+        mark = self._recent.mark()
+        fresh: dict[str, Entry] = {}
+        reasons: dict[str, Reason] = {}
+        old: dict[str, Entry] = {}
+        try:
+            stored = await self._guard.run(self._redis.get_many(keys))
+            valid = await self._tags.valid_ones(stored)
+        except DependencyError:
+            return {}, dict.fromkeys(keys, "error"), {}
+        for key in keys:
+            item = stored.get(key)
+            if item is None:
+                split(key)
+                reasons[key] = self._insight.absence(key)
+            elif key not in valid or not self._shelving.believed(key, item):
+                reasons[key] = "invalidated"
+            elif not self._shelving.fresh(item):
+                reasons[key] = "expired"
+                if item.value is not ABSENT:
+                    old[key] = self._shelving.shelve(key, item, mark, in_memory=False)
+            else:
+                fresh[key] = self._shelving.shelve(key, item, mark)
+        self._insight.answered_many(fresh.values(), time.monotonic() - started)
+        return fresh, reasons, old
+
+
+class Batch:
+    """Calls of one loader, each for the keys that are wanted in the same turn of the loop."""
+
+    def __init__(self, loader: ManyLoader) -> None:
+        self._loader = loader
+        self._wanted: list[str] = []
+        self._answer: asyncio.Task[Mapping[str, Any]] | None = None
+
+    async def value(self, key: str) -> Any:
+        """The value of one key, or ABSENT when the loader leaves it out."""
+        self._wanted.append(key)
+        if self._answer is None:
+            self._answer = asyncio.create_task(self._call(), name="cache batch load")
+        answer = await asyncio.shield(self._answer)
+        return answer.get(key, ABSENT)
+
+    async def _call(self) -> Mapping[str, Any]:
+        await asyncio.sleep(0)  # Leases that came in one round trip wake their loads in one turn.
+        keys, self._wanted, self._answer = self._wanted, [], None
+        return await self._loader(keys)
+
+
+def _copied(entry: Entry) -> Any:
+    return entry.value if entry.copy is None else entry.copy()
