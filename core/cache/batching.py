@@ -7,6 +7,7 @@ and only a lone caller runs its own.
 from __future__ import annotations
 
 import asyncio
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -29,11 +30,21 @@ class Batcher(Generic[Item]):
         self._waiting: _Waiting[Item] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def submit(self, item: Item) -> Any:
+    def submit(self, item: Item) -> Awaitable[Any]:
         """The reply to this item, or the error that stands in its place."""
-        if self._waiting is not None:
-            return await self._join(self._waiting, item)
-        waiting = self._waiting = []
+        waiting = self._waiting
+        if waiting is None:
+            return self._lead(item)
+        # No coroutine and no further call for those who join: with a hundred of them each layer counts.
+        future = get_running_loop().create_future()
+        waiting.append((item, future))
+        return future
+
+    async def _lead(self, item: Item) -> Any:
+        if self._waiting is not None:  # Another began between the call and the await.
+            return await self.submit(item)
+        waiting: _Waiting[Item] = []
+        self._waiting = waiting
         try:
             await asyncio.sleep(0)  # Whoever runs in the same turn joins.
         except asyncio.CancelledError:
@@ -44,7 +55,8 @@ class Batcher(Generic[Item]):
             self._waiting = None
         if not waiting:
             return (await self._replies([item]))[0]
-        mine = self._join(waiting, item)
+        mine = get_running_loop().create_future()
+        waiting.append((item, mine))
         self._start(waiting)
         return await mine
 
@@ -52,13 +64,8 @@ class Batcher(Generic[Item]):
         """End what is under way; those who wait are told that the connection is closed."""
         await end_tasks(self._tasks)
 
-    def _join(self, waiting: _Waiting[Item], item: Item) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        waiting.append((item, future))
-        return future
-
     def _start(self, waiting: _Waiting[Item]) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(waiting), name=self._name)
+        task = get_running_loop().create_task(self._answer(waiting), name=self._name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -153,4 +153,3 @@ class Changes:
         for key, entry in list(self._memory.entries.items()):
             if tag in (EVERYTHING, family_tag(entry.family)):
                 self._memory.drop(key)
-

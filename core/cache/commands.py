@@ -5,7 +5,7 @@ Owns the translation of failures: what leaves here is an answer or a DependencyE
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from redis.exceptions import NoScriptError, RedisError
@@ -26,7 +26,10 @@ class Commands:
     def __init__(self, connections: Connections, timeout_seconds: float) -> None:
         self._connections = connections
         self._timeout_seconds = timeout_seconds
-        self._reads: Batcher[str] = Batcher("redis-reads", self._read)
+        reads: Batcher[str] = Batcher("redis-reads", self._read)
+        self._reads = reads
+        # What a name holds, None also where that is no string, or the error; reads of one turn of the loop are one MGET.
+        self.read: Callable[[str], Awaitable[bytes | Exception | None]] = reads.submit
         self._asks: Batcher[Command] = Batcher("redis-commands", self._run)
         self.count = 0
 
@@ -34,11 +37,6 @@ class Commands:
         """End what is under way."""
         await self._reads.close()
         await self._asks.close()
-
-    async def read(self, name: str) -> bytes | None:
-        """What a name holds, None also where that is no string; reads of one turn of the loop are one MGET."""
-        reply: bytes | None = checked(await self._reads.submit(name))
-        return reply
 
     async def read_many(self, names: Sequence[str]) -> list[bytes | None]:
         """The same for many."""
@@ -80,9 +78,9 @@ class Commands:
 
     async def _read(self, names: list[str]) -> list[bytes | None]:
         """For the batcher: one reply for each name, though a name that is asked for twice is read once."""
-        if len(names) == 1:
-            return await self._mget(names)
         unique = list(dict.fromkeys(names))
+        if len(unique) == len(names) <= CHUNK:
+            return await self._mget(names)
         found: dict[str, bytes | None] = {}
         for start in range(0, len(unique), CHUNK):
             chunk = unique[start : start + CHUNK]

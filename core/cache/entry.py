@@ -27,14 +27,14 @@ ABSENT: Final = Absent()
 class Entry:
     """One value in memory; times are of time.monotonic(), in seconds.
 
-    A hit reads `value` (or `copy()` of it) while `now < refresh_at`; until `expires_at` it is still fresh but due for a
+    A hit reads `value` (or `copy` of it) while `now < refresh_at`; until `expires_at` it is still fresh but due for a
     refresh; until `gone_at` it may be served when the loader fails.
     """
 
     key: str
     family: str
     value: Any
-    copy: Callable[[], Any] | None  # None: the value is immutable.
+    copy: Callable[[Any], Any] | None  # Of `value`; None: it is immutable.
     refresh_at: float
     expires_at: float
     gone_at: float

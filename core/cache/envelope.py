@@ -22,8 +22,8 @@ MAX_VALUE_BYTES: Final = 32 * 2**20  # Of the value unpacked: what a read may co
 MAX_EXTRAS_BYTES: Final = 4_096  # Of run and tags together, so that one short read of the head shows them all.
 PACK_FROM_BYTES: Final = 1_024  # Below, zstd saves little and costs as much as the JSON itself.
 
-# Magic, format, codec, priority, stored and expires in ms, version, load seconds, bytes of extras, bytes of payload.
-_HEADER = Struct(">2sBBBQQQdHI")
+# Magic, format, codec, priority, stored and expires in seconds, version, load seconds, bytes of extras, bytes of payload.
+_HEADER = Struct(">2sBBBddQdHI")
 _HEADER_BYTES = _HEADER.size
 _TAG = Struct(">QH")
 HEAD_BYTES: Final = _HEADER_BYTES + MAX_EXTRAS_BYTES
@@ -32,13 +32,7 @@ _BYTES, _JSON, _ABSENT, _PACKED = 0, 1, 2, 4  # _PACKED is a flag: zstd.
 _CODECS = ("bytes", "json", "absent")
 _PRIORITIES = ("critical", "high", "normal", "low")
 _JSON_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
-# Each field's own setter: the __init__ of a frozen dataclass takes longer than orjson does for 650 bytes (1.1 and 0.9 us).
-_SETTERS: tuple[Any, ...] = tuple(
-    getattr(Stored, name).__set__
-    for name in (
-        "value", "stored_at", "expires_at", "version", "generations", "load_seconds", "priority", "run", "size_bytes",
-    )
-)  # fmt: skip
+_unpack, _loads = _HEADER.unpack_from, orjson.loads
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,59 +55,66 @@ def encode(stored: Stored) -> bytes:
     extras = _extras(stored.run, stored.generations) if stored.run or stored.generations else b""
     header = _HEADER.pack(
         MAGIC, FORMAT, codec, _PRIORITIES.index(stored.priority),
-        round(stored.stored_at * 1000), round(stored.expires_at * 1000), stored.version, stored.load_seconds,
+        stored.stored_at, stored.expires_at, stored.version, stored.load_seconds,
         len(extras), len(payload),
     )  # fmt: skip
     return b"".join((header, extras, payload))
 
 
-def decode(
-    data: bytes,
-    _new: Any = object.__new__,
-    _setters: tuple[Any, ...] = _SETTERS,
-) -> Stored:
+def decode(data: bytes) -> Stored:
     """The value and all that is known of it; raises EnvelopeError, `poisoned` or `newer`."""
     try:
-        magic, form, codec, priority, stored_ms, expires_ms, version, load_seconds, extras, size = _HEADER.unpack_from(data)
+        magic, form, codec, priority, stored_at, expires_at, version, load_seconds, extras, size = _unpack(data)
     except error:
         raise _unreadable(data) from None
-    start = _HEADER_BYTES + extras
-    if magic != MAGIC or form != FORMAT or start + size != len(data):
+    start, size_bytes = _HEADER_BYTES + extras, len(data)
+    if magic != MAGIC or form != FORMAT or start + size != size_bytes:
         raise _unreadable(data)
     try:
-        value = orjson.loads(data[start:]) if codec == _JSON else _value(codec, data[start:])
+        value = _loads(data[start:]) if codec == _JSON else _value(codec, data[start:])
         run, generations = _run_and_generations(data[_HEADER_BYTES:start]) if extras else ("", ())
         name = _PRIORITIES[priority]
     except (ValueError, IndexError, error, zstandard.ZstdError) as cause:
         raise _poisoned(str(cause)) from cause
-    stored: Stored = _new(Stored)
-    set_value, set_stored, set_expires, set_version, set_generations, set_load, set_priority, set_run, set_size = _setters
-    set_value(stored, value)
-    set_stored(stored, stored_ms / 1000)
-    set_expires(stored, expires_ms / 1000)
-    set_version(stored, version)
-    set_generations(stored, generations)
-    set_load(stored, load_seconds)
-    set_priority(stored, name)
-    set_run(stored, run)
-    set_size(stored, len(data))
-    return stored
+    stored: Any = _Making(value, stored_at, expires_at, version, generations, load_seconds, name, run, size_bytes)
+    stored.__class__ = Stored
+    return stored  # type: ignore[no-any-return]
 
 
 def decode_head(data: bytes) -> Head:
     """The same without the value, out of the first HEAD_BYTES; raises EnvelopeError as `decode` does."""
     try:
-        magic, form, codec, priority, stored_ms, expires_ms, version, load_seconds, extras, _ = _HEADER.unpack_from(data)
+        magic, form, codec, priority, stored_at, expires_at, version, load_seconds, extras, _ = _unpack(data)
         if magic != MAGIC or form != FORMAT:
             raise _unreadable(data)
         run, generations = _run_and_generations(data[_HEADER_BYTES : _HEADER_BYTES + extras]) if extras else ("", ())
         packed = " zstd" if codec & _PACKED else ""
         return Head(
-            stored_ms / 1000, expires_ms / 1000, version, load_seconds, _PRIORITIES[priority], run, generations,
+            stored_at, expires_at, version, load_seconds, _PRIORITIES[priority], run, generations,
             _CODECS[codec & ~_PACKED] + packed,
         )  # fmt: skip
     except (ValueError, IndexError, error) as cause:
         raise _unreadable(data) from cause
+
+
+class _Making:
+    """A Stored that is being made: the __init__ of a frozen one takes longer than orjson for 650 bytes (1.1 and 0.9 us)."""
+
+    __slots__ = Stored.__slots__
+
+    def __init__(
+        self, value: Any, stored_at: float, expires_at: float, version: int, generations: tuple[tuple[str, int], ...],
+        load_seconds: float, priority: str, run: str, size_bytes: int,
+    ) -> None:  # fmt: skip
+        self.value = value
+        self.stored_at = stored_at
+        self.expires_at = expires_at
+        self.version = version
+        self.generations = generations
+        self.load_seconds = load_seconds
+        self.priority = priority
+        self.run = run
+        self.size_bytes = size_bytes
 
 
 def _payload(value: Any) -> tuple[int, bytes]:

@@ -31,6 +31,7 @@ class KeyInfo:
     version: int = 0
     stored_at: float | None = None
     expires_at: float | None = None  # The logical end; Redis keeps it longer, for when the loader fails.
+    load_seconds: float = 0.0
     priority: str = ""
     run: str = ""
     generations: tuple[tuple[str, int], ...] = ()
@@ -134,7 +135,8 @@ def _info(key: str, head: Any, size_bytes: Any, ttl_ms: Any) -> KeyInfo | None:
         return KeyInfo(key=key, ttl_seconds=ttl_seconds, size_bytes=size, codec=error.kind)
     return KeyInfo(
         key=key, ttl_seconds=ttl_seconds, size_bytes=size, codec=read.codec, version=read.version, stored_at=read.stored_at,
-        expires_at=read.expires_at, priority=read.priority, run=read.run, generations=read.generations,
+        expires_at=read.expires_at, load_seconds=read.load_seconds, priority=read.priority, run=read.run,
+        generations=read.generations,
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ class Guard:
             self.breaker.success(time.monotonic() - started)
             raise
         except BaseException:
-            self.breaker.abandon()
+            self.breaker.abandon(time.monotonic() - started)
             raise
         self.breaker.success(time.monotonic() - started)
         return answer

@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import repeat, starmap
 
-from core.cache.entry import ABSENT, Entry
+from core.cache.entry import ABSENT, Entry, Stored
 from core.cache.read import CacheRead, Reason
 from core.cache.redis_tier import Gain
 from core.ports import Record
@@ -23,6 +23,7 @@ SLOT_SECONDS, SLOTS = 600.0, 6  # The hottest and the most missed keys of the la
 SLOT_KEYS = 4_000  # Per slot; beyond it only the most frequent half is kept (lossy counting).
 FATES_MAX = 50_000  # Keys whose expiry is remembered, to tell why they are missed.
 REMOVED = -1.0
+PAID_FAMILIES = frozenset({"lead_analysis", "property_description"})  # Claude's: the promised hit rate leaves them out.
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,8 @@ class Insight:
         self._gains: dict[str, Gain] = {}
         self._fates: dict[str, float] = {}
 
-    def answered(
-        self, key: str, read: CacheRead, seconds: float, load_seconds: float = 0.0, entry: Entry | None = None
-    ) -> None:
-        """Count one read that memory's short path did not answer."""
+    def answered(self, key: str, read: CacheRead, seconds: float, value: Entry | None = None) -> None:
+        """Count one read that memory's short path did not answer; `value` is what was read or loaded."""
         family = key.partition(":")[0]
         record = self._record
         match read.outcome:
@@ -103,29 +102,37 @@ class Insight:
                 record.count("cache_stale", 1, (family, read.reason))
             case "error":
                 record.count("cache_errors", 1, (family,))
-        if read.tier in ("memory", "redis"):
-            record.record("cache_read_seconds", seconds, (family, read.tier))
+        if read.tier == "memory" and read.outcome != "stale":
+            record.record("cache_read_seconds", seconds, (family, "memory"))
         with self._lock:
             if read.outcome == "miss":
-                self._missed.add(key, 1, load_seconds)
-            elif entry is not None and read.outcome == "hit":
-                self._count_hit(entry, 1)
+                self._missed.add(key, 1, 0.0 if value is None else value.load_seconds)
+            elif value is not None and read.outcome == "hit":
+                self._count_hit(key, 1, value)
+        if value is not None and read.outcome == "hit":
+            record.record("cache_saved_seconds", value.load_seconds, (family,))
 
-    def answered_many(self, entries: Iterable[Entry], seconds: float) -> None:
-        """Count what one batch read found in Redis; each key took what the batch took."""
-        record, families = self._record, Counter[tuple[str, bool]]()
+    def found_in_redis(self, found: list[tuple[str, Stored]], seconds: float) -> None:
+        """Count what one round trip found in Redis; each key took what all took."""
+        hits: Counter[str] = Counter()
+        negatives: Counter[str] = Counter()
+        saved: dict[str, float] = defaultdict(float)
         with self._lock:
-            for entry in entries:
-                absent = entry.value is ABSENT
-                families[entry.family, absent] += 1
-                if not absent:
-                    self._count_hit(entry, 1)
-        for (family, absent), count in families.items():
+            for key, stored in found:
+                family = key.partition(":")[0]
+                if stored.value is ABSENT:
+                    negatives[family] += 1
+                    continue
+                hits[family] += 1
+                saved[family] += stored.load_seconds
+                self._count_hit(key, 1, stored)
+        record = self._record
+        for family, count in negatives.items():
+            record.count("cache_negatives", count, (family,))
+        for family, count in hits.items():
+            record.count("cache_hits", count, (family, "redis"))
+            record.record("cache_saved_seconds", saved[family], (family,))
             record.record("cache_read_seconds", seconds, (family, "redis"))
-            if absent:
-                record.count("cache_negatives", count, (family,))
-            else:
-                record.count("cache_hits", count, (family, "redis"))
 
     def loaded(self, family: str, seconds: float) -> None:
         """Count one load that the loader answered."""
@@ -168,9 +175,10 @@ class Insight:
             for entry, count in Counter(taken).items():
                 by_family[entry.family] += count
                 saved[entry.family] += count * entry.load_seconds
-                self._count_hit(entry, count)
+                self._count_hit(entry.key, count, entry)
         for family, count in by_family.items():
             self._record.count("cache_hits", count, (family, "memory"))
+            self._judged(family, "hit", count)
             self._record.record("cache_saved_seconds", saved[family], (family,))
         for family, seconds in samples:
             # Each stands for 16 hits, so that memory and Redis weigh in a quantile what they answered.
@@ -199,10 +207,14 @@ class Insight:
             for run, gain in gains.items():
                 self._gain(run, gain.reads, gain.saved_seconds)
 
-    def _count_hit(self, entry: Entry, count: int) -> None:
-        self._hot.add(entry.key, count)
-        if entry.run:
-            self._gain(entry.run, count, count * entry.load_seconds)
+    def _judged(self, family: str, outcome: str, count: int) -> None:
+        """Count towards the hit rate, which is promised for all families but the paid ones."""
+        self._record.count("cache_answers", count, ("paid" if family in PAID_FAMILIES else "promised", outcome))
+
+    def _count_hit(self, key: str, count: int, value: Entry | Stored) -> None:
+        self._hot.add(key, count)
+        if value.run:
+            self._gain(value.run, count, count * value.load_seconds)
 
     def _gain(self, run: str, reads: float, seconds: float) -> None:
         before = self._gains.get(run, Gain(0, 0.0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from core.errors import UsageError
 from core.settings import CACHE_PREFIX
 
 LAYOUT: Final = "v1"  # Of the names; the format of a value has its own number, in the envelope.
@@ -26,19 +27,19 @@ class Keys:
 
     def value(self, key: str) -> str:
         """Where the value of a key is; every other name that it shares a hash tag with does not end in a brace."""
-        return f"{self._value}{key}}}"
+        return f"{self._value}{key if key.isascii() else _encodable(key)}}}"
 
     def lease(self, key: str) -> str:
         """Where the right to load a key is."""
-        return f"{self._value}{key}}}:lease"
+        return f"{self._value}{_encodable(key)}}}:lease"
 
     def tag(self, tag: str) -> str:
         """Where the generation of a tag is."""
-        return f"{self._root}tag:{tag}"
+        return f"{self._root}tag:{_encodable(tag)}"
 
     def gain(self, run: str) -> str:
         """Where the gain of a warm run is."""
-        return f"{self._root}gain:{run}"
+        return f"{self._root}gain:{_encodable(run)}"
 
     def values_of(self, prefix: str) -> str:
         """The SCAN pattern of all values whose key starts so."""
@@ -51,6 +52,15 @@ class Keys:
     def owns(self, name: str) -> bool:
         """Whether a name of this Redis is under our prefix."""
         return name.startswith(self._prefix)
+
+
+def _encodable(text: str) -> str:
+    """The text itself; UsageError here, at its one caller, rather than where it would spoil the batch of others."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{text[:80]!r} is no name in Redis: it is not Unicode.") from error
+    return text
 
 
 def _escaped(text: str) -> str:

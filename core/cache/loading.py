@@ -19,7 +19,7 @@ from core.cache.policy import CachePolicy, Priority, life_seconds
 from core.cache.recent import RecentChanges
 from core.cache.redis_tier import RedisTier
 from core.cache.shelving import Shelving
-from core.cache.tags import Tags, tags_of
+from core.cache.tags import Tags, own_tags, tags_of
 from core.errors import CacheLoadError, DependencyError, DependencyTimeout
 from core.tasks import end_tasks
 
@@ -78,7 +78,10 @@ class Loading:
         except DependencyError:
             return await self._alone(key, load, mark)
         if isinstance(claimed, Stored):
-            return Loaded(self._shelving.shelve(key, claimed, mark, in_memory=load.in_memory), False, True)
+            entry = self._shelving.entry(key, claimed, own_tags(claimed))
+            if load.in_memory:
+                self._shelving.put(entry, mark)
+            return Loaded(entry, False, True)
         if refresh and not claimed:
             return None
         try:

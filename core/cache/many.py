@@ -13,17 +13,13 @@ from typing import Any
 
 from core.cache.entry import ABSENT, Entry
 from core.cache.families import split
-from core.cache.guard import Guard
 from core.cache.insight import Insight
 from core.cache.loading import Load
+from core.cache.looking import Looking
 from core.cache.memory_tier import MemoryTier
-from core.cache.read import CacheRead, Outcome, Reason
 from core.cache.reading import Reading
 from core.cache.recent import RecentChanges
-from core.cache.redis_tier import RedisTier
 from core.cache.shelving import Shelving
-from core.cache.tags import Tags
-from core.errors import DependencyError
 
 ManyLoader = Callable[[list[str]], Awaitable[Mapping[str, Any]]]
 LoadOf = Callable[[Callable[[], Awaitable[Any]]], Load]
@@ -36,19 +32,15 @@ class ManyReads:
         self,
         *,
         memory: MemoryTier,
-        redis: RedisTier,
-        guard: Guard,
+        looking: Looking,
         shelving: Shelving,
-        tags: Tags,
         recent: RecentChanges,
         reading: Reading,
         insight: Insight,
     ) -> None:
         self._memory = memory
-        self._redis = redis
-        self._guard = guard
+        self._looking = looking
         self._shelving = shelving
-        self._tags = tags
         self._recent = recent
         self._reading = reading
         self._insight = insight
@@ -58,11 +50,11 @@ class ManyReads:
         started = time.monotonic()
         found, missing = self._from_memory(keys, started)
         if missing:
-            entries, reasons, _ = await self._from_redis(missing, started)
-            found |= {key: _copied(entry) for key, entry in entries.items() if entry.value is not ABSENT}
-            for key, reason in reasons.items():
-                outcome: Outcome = "error" if reason == "error" else "miss"
-                self._insight.answered(key, CacheRead(ABSENT, outcome, "none", reason), time.monotonic() - started)
+            for key, look in (await self._looking.many(missing)).items():
+                if look.fresh is None:
+                    self._reading.missed(key, look.reason, started)
+                elif look.fresh.value is not ABSENT:
+                    found[key] = look.fresh.value
         return found
 
     async def get_or_load(self, keys: Iterable[str], loader: ManyLoader, load_of: LoadOf) -> dict[str, Any]:
@@ -71,21 +63,21 @@ class ManyReads:
         found, missing = self._from_memory(keys, started)
         if not missing:
             return found
-        entries, reasons, old = await self._from_redis(missing, started)
-        found |= {key: _copied(entry) for key, entry in entries.items() if entry.value is not ABSENT}
-        if reasons:
-            batch = Batch(loader)
-            loads = (
-                self._reading.load(key, load_of(partial(batch.value, key)), old.get(key), reason, mark, started)
-                for key, reason in reasons.items()
-            )
-            # Every load is waited for, so that none is left behind when one fails.
-            reads = await asyncio.gather(*loads, return_exceptions=True)
-            for key, read in zip(reasons, reads, strict=True):
-                if isinstance(read, BaseException):
-                    raise read
-                if read.value is not ABSENT:
-                    found[key] = read.value
+        batch, loads = Batch(loader), {}
+        for key, (fresh, stored, reason) in (await self._looking.many(missing)).items():
+            if fresh is None:
+                split(key)
+                old = None if stored is None else self._shelving.old(key, stored)
+                loads[key] = self._reading.load(key, load_of(partial(batch.value, key)), old, reason, mark, started)
+            elif fresh.value is not ABSENT:
+                found[key] = fresh.value
+        # Every load is waited for, so that none is left behind when one fails.
+        reads = await asyncio.gather(*loads.values(), return_exceptions=True)
+        for key, read in zip(loads, reads, strict=True):
+            if isinstance(read, BaseException):
+                raise read
+            if read.value is not ABSENT:
+                found[key] = read.value
         return found
 
     def _from_memory(self, keys: Iterable[str], now: float) -> tuple[dict[str, Any], list[str]]:
@@ -103,35 +95,6 @@ class ManyReads:
             if entry.value is not ABSENT:
                 found[key] = _copied(entry)
         return found, missing
-
-    async def _from_redis(
-        self, keys: list[str], started: float
-    ) -> tuple[dict[str, Entry], dict[str, Reason], dict[str, Entry]]:
-        """The fresh entries, why each of the other keys is missing, and the old values of some of these."""
-        mark = self._recent.mark()
-        fresh: dict[str, Entry] = {}
-        reasons: dict[str, Reason] = {}
-        old: dict[str, Entry] = {}
-        try:
-            stored = await self._guard.run(self._redis.get_many(keys))
-            valid = await self._tags.valid_ones(stored)
-        except DependencyError:
-            return {}, dict.fromkeys(keys, "error"), {}
-        for key in keys:
-            item = stored.get(key)
-            if item is None:
-                split(key)
-                reasons[key] = self._insight.absence(key)
-            elif key not in valid or not self._shelving.believed(key, item):
-                reasons[key] = "invalidated"
-            elif not self._shelving.fresh(item):
-                reasons[key] = "expired"
-                if item.value is not ABSENT:
-                    old[key] = self._shelving.shelve(key, item, mark, in_memory=False)
-            else:
-                fresh[key] = self._shelving.shelve(key, item, mark)
-        self._insight.answered_many(fresh.values(), time.monotonic() - started)
-        return fresh, reasons, old
 
 
 class Batch:
@@ -157,4 +120,4 @@ class Batch:
 
 
 def _copied(entry: Entry) -> Any:
-    return entry.value if entry.copy is None else entry.copy()
+    return entry.value if entry.copy is None else entry.copy(entry.value)

@@ -77,7 +77,7 @@ class MemoryTier:
             return default
         if entry.frequency < MOST_FREQUENCY:
             entry.frequency += 1
-        return entry.value if entry.copy is None else entry.copy()
+        return entry.value if entry.copy is None else entry.copy(entry.value)
 
     def set(self, key: str, value: Any, ttl_seconds: float = 300.0) -> None:
         """Hold a value for so long; raises CacheTypeError, and UsageError for a time that is none."""

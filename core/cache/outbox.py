@@ -1,8 +1,7 @@
 """Outbox: changes that did not reach Redis, until they do.
 
-Owns the newest change of each key and tag. Refuses to grow without bound: too many changes become one, "everything", and all
-values are deleted.
-Bound to one event loop.
+Owns the newest change of each key and tag. Refuses to grow without bound: too many changes become one, of the tag that
+every value carries. Bound to one event loop.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
-from core.cache.explorer import KeyPage
+from core.cache.tags import EVERYTHING
 
 CHUNK = 500  # Keys in one command: well below a millisecond of Redis' only thread.
 
@@ -27,10 +26,6 @@ class Target(Protocol):
 
     async def renew_tag(self, tag: str, /) -> Any:
         """Give a tag a new generation, and tell every process."""
-        ...
-
-    async def scan(self, prefix_of_key: str, cursor: int, count: int, /) -> KeyPage:
-        """A page of the keys that are there."""
         ...
 
 
@@ -51,15 +46,14 @@ class Outbox:
         self._number = 0  # Tells a change that was added anew during a replay from the one that was sent.
         self._keys: dict[str, int] = {}
         self._tags: dict[str, int] = {}
-        self._everything = 0  # The number of the overflow; 0: none.
 
     def __len__(self) -> int:
-        return len(self._keys) + len(self._tags) + bool(self._everything)
+        return len(self._keys) + len(self._tags)
 
     @property
     def everything(self) -> bool:
-        """Whether there were too many changes to tell them apart."""
-        return bool(self._everything)
+        """Whether nothing that Redis holds is to be believed."""
+        return EVERYTHING in self._tags
 
     def add_key(self, key: str) -> None:
         """A delete or a write of this key did not arrive; it is sent as a delete."""
@@ -71,11 +65,11 @@ class Outbox:
 
     def holds_key(self, key: str) -> bool:
         """Whether what Redis holds under this key is older than a change that waits here."""
-        return key in self._keys or bool(self._everything)
+        return key in self._keys or self.everything
 
     def holds_tag(self, tag: str) -> bool:
         """Whether an invalidation of this tag waits here."""
-        return tag in self._tags or bool(self._everything)
+        return tag in self._tags or self.everything
 
     def discard(self, key: str) -> None:
         """A later write or delete of this key has reached Redis."""
@@ -83,10 +77,6 @@ class Outbox:
 
     async def replay(self, target: Target) -> None:
         """Send what waits; what did not arrive, or was added meanwhile, stays. Raises what the target raises."""
-        if number := self._everything:
-            await _delete_everything(target)
-            if self._everything == number:
-                self._everything = 0
         for tags in _chunks(self._tags):
             await asyncio.gather(*(self._renew(target, tag, number) for tag, number in tags.items()))
         for keys in _chunks(self._keys):
@@ -107,18 +97,7 @@ class Outbox:
         if len(self._keys) + len(self._tags) > self._max_items:
             self._keys.clear()
             self._tags.clear()
-            self._everything = self._number
-
-
-async def _delete_everything(target: Target) -> None:
-    """Page by page; what is loaded anew meanwhile may go with it, which costs a load and is never wrong."""
-    cursor = 0
-    while True:
-        page = await target.scan("", cursor, CHUNK)
-        await target.delete([found.key for found in page.keys])
-        cursor = page.cursor
-        if not cursor:
-            return
+            self._tags[EVERYTHING] = self._number
 
 
 def _chunks(waiting: dict[str, int]) -> Iterator[dict[str, int]]:

@@ -20,6 +20,7 @@ from core.cache.flights import Flights
 from core.cache.guard import Guard
 from core.cache.insight import Insight
 from core.cache.loading import Loaded, Loading, new_number
+from core.cache.looking import Looking
 from core.cache.many import ManyReads
 from core.cache.memory_tier import MemoryStats, MemoryTier
 from core.cache.outbox import Outbox, OutboxStats
@@ -89,13 +90,14 @@ class CacheParts:
         self._suspects: dict[str, int] = {}
         self.shelving = Shelving(memory, self.recent, self.outbox, policy, self)
         self.loading = Loading(redis, self.guard, self.shelving, self.tags, self.recent, policy)
+        self.looking = Looking(redis, self.guard, self.shelving, self.tags, self.recent, self.insight)
         self.reading = Reading(
-            memory=memory, redis=redis, guard=self.guard, shelving=self.shelving, tags=self.tags, recent=self.recent,
-            loading=self.loading, flights=self.flights, refreshes=self.refreshes, insight=self.insight, policy=policy,
+            memory=memory, looking=self.looking, shelving=self.shelving, recent=self.recent, loading=self.loading,
+            flights=self.flights, refreshes=self.refreshes, insight=self.insight, policy=policy,
         )  # fmt: skip
         self.many = ManyReads(
-            memory=memory, redis=redis, guard=self.guard, shelving=self.shelving, tags=self.tags, recent=self.recent,
-            reading=self.reading, insight=self.insight,
+            memory=memory, looking=self.looking, shelving=self.shelving, recent=self.recent, reading=self.reading,
+            insight=self.insight,
         )  # fmt: skip
         self.changes = Changes(
             memory=memory, redis=redis, guard=self.guard, shelving=self.shelving, tags=self.tags, recent=self.recent,
@@ -118,6 +120,7 @@ class CacheParts:
         """End the loads, store the last gains, and leave."""
         await self.flights.close()
         await self.refreshes.close()
+        await self.looking.close()
         if self._task is not None:
             await end_tasks([self._task])
             self._task = None

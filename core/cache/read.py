@@ -6,16 +6,14 @@ an old value in place of a failed or slow load. Error: Redis did not answer and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Outcome = Literal["hit", "negative", "miss", "stale", "error"]
 Tier = Literal["memory", "redis", "loader", "none"]
 Reason = Literal["", "cold", "expired", "evicted", "invalidated", "error", "slow"]
 
 
-@dataclass(frozen=True, slots=True)
-class CacheRead:
+class CacheRead(NamedTuple):
     """`tier` is where the value came from, `reason` why it was a miss, stale or an error; the age in seconds."""
 
     value: Any

@@ -7,37 +7,24 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from core.cache.entry import ABSENT, Entry
 from core.cache.families import split
 from core.cache.flights import Flights, StillLoading
-from core.cache.guard import Guard
 from core.cache.insight import Insight
 from core.cache.loading import Load, Loaded, Loading
+from core.cache.looking import Looking
 from core.cache.memory_tier import MemoryTier
 from core.cache.policy import CachePolicy
 from core.cache.read import CacheRead, Outcome, Reason, Tier
 from core.cache.recent import RecentChanges
-from core.cache.redis_tier import RedisTier
 from core.cache.shelving import Shelving
-from core.cache.tags import Tags
-from core.errors import DependencyError
 
 log = logging.getLogger(__name__)
 
 RETRIES_MAX = 10_000  # Failed keys that are remembered.
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What Redis has of a key: a fresh entry, or an old one, or the reason why neither."""
-
-    fresh: Entry | None = None
-    old: Entry | None = None
-    reason: Reason = ""
 
 
 class Reading:
@@ -47,10 +34,8 @@ class Reading:
         self,
         *,
         memory: MemoryTier,
-        redis: RedisTier,
-        guard: Guard,
+        looking: Looking,
         shelving: Shelving,
-        tags: Tags,
         recent: RecentChanges,
         loading: Loading,
         flights: Flights[Loaded | None],
@@ -59,10 +44,8 @@ class Reading:
         policy: CachePolicy,
     ) -> None:
         self._memory = memory
-        self._redis = redis
-        self._guard = guard
+        self._looking = looking
         self._shelving = shelving
-        self._tags = tags
         self._recent = recent
         self._loading = loading
         self._flights = flights
@@ -71,23 +54,37 @@ class Reading:
         self._policy = policy
         self._retry_at: dict[str, float] = {}
 
+    async def get(self, key: str, default: Any) -> Any:
+        """The value that memory or Redis holds, or the default."""
+        started = time.monotonic()
+        entry = self._memory.find(key)
+        if entry is not None and started < entry.expires_at:
+            value = self._answer(key, entry, "memory", started).value
+        elif (look := await self._looking.one(key)).fresh is not None:
+            value = look.fresh.value
+        else:
+            value = self.missed(key, look.reason, started).value
+        return default if value is ABSENT else value
+
     async def read(self, key: str, load: Load | None) -> CacheRead:
         """Read one key; without a load a miss has the value ABSENT."""
         started, mark = time.monotonic(), self._recent.mark()
         entry = self._memory.find(key)
         if entry is not None and started < entry.expires_at:
-            self._refresh_when_due(key, entry, load)
+            if load is not None and entry.value is not ABSENT and started >= entry.refresh_at:
+                self._refresh(key, load)
             return self._answer(key, entry, "memory", started)
-        if entry is None:
-            split(key)
-        look = await self._look(key, mark)
-        if look.fresh is not None:
-            self._refresh_when_due(key, look.fresh, load)
-            return self._answer(key, look.fresh, "redis", started)
+        fresh, stored, reason = await self._looking.one(key)
+        if fresh is not None:
+            if load is not None and self._shelving.due(fresh):
+                self._refresh(key, load)
+            outcome: Outcome = "negative" if fresh.value is ABSENT else "hit"
+            return CacheRead(fresh.value, outcome, "redis", "", self._shelving.now() - fresh.stored_at)
         if load is None:
-            outcome: Outcome = "error" if look.reason == "error" else "miss"
-            return self._told(key, CacheRead(ABSENT, outcome, "none", look.reason), started)
-        return await self.load(key, load, look.old or self._reserve(entry, look.reason), look.reason, mark, started)
+            return self.missed(key, reason, started)
+        split(key)
+        old = self._shelving.old(key, stored) if stored is not None else self._reserve(entry, reason)
+        return await self.load(key, load, old, reason, mark, started)
 
     async def load(self, key: str, load: Load, old: Entry | None, reason: Reason, mark: int, started: float) -> CacheRead:
         """Load a key, or join the load under way; `old` is served when that fails or is slow."""
@@ -114,7 +111,7 @@ class Reading:
             return self._answer(key, entry, "redis", started)
         outcome: Outcome = "error" if reason == "error" else "miss"
         read = CacheRead(_copied(entry), outcome, "loader", reason)
-        return self._told(key, read, started, load_seconds=entry.load_seconds)
+        return self._told(key, read, started, entry)
 
     async def run(self, key: str, load: Load, *, refresh: bool = False) -> Loaded | None:
         """One load, counted."""
@@ -130,21 +127,11 @@ class Reading:
             self._insight.kept(key, loaded.entry.expires_at)
         return loaded
 
-    async def _look(self, key: str, mark: int) -> Look:
-        try:
-            stored = await self._guard.run(self._redis.get(key))
-            if stored is None:
-                return Look(reason=self._insight.absence(key))
-            if not self._shelving.believed(key, stored) or not await self._tags.valid(stored):
-                return Look(reason="invalidated")
-        except DependencyError:
-            return Look(reason="error")
-        if not self._shelving.fresh(stored):
-            old = None if stored.value is ABSENT else self._shelving.shelve(key, stored, mark, in_memory=False)
-            return Look(old=old, reason="expired")
-        entry = self._shelving.shelve(key, stored, mark)
-        self._insight.kept(key, entry.expires_at)
-        return Look(fresh=entry)
+    def missed(self, key: str, reason: Reason, started: float) -> CacheRead:
+        """Count a key that is nowhere, or that could not be asked for; raises UsageError for what is no key."""
+        split(key)
+        outcome: Outcome = "error" if reason == "error" else "miss"
+        return self._told(key, CacheRead(ABSENT, outcome, "none", reason), started)
 
     def _reserve(self, entry: Entry | None, reason: Reason) -> Entry | None:
         """What memory holds of a key beyond its expiry, unless it is known to be wrong."""
@@ -154,14 +141,13 @@ class Reading:
     def _unchanged(self, old: Entry, mark: int) -> bool:
         return self._recent.may_store(mark, old.key, old.version, old.generations)
 
-    def _refresh_when_due(self, key: str, entry: Entry, load: Load | None) -> None:
-        now = time.monotonic()
-        if load is None or entry.value is ABSENT or now < entry.refresh_at or now < self._retry_at.get(key, 0.0):
+    def _refresh(self, key: str, load: Load) -> None:
+        if time.monotonic() < self._retry_at.get(key, 0.0):
             return
         if self._refreshes.get(key) is None and self._flights.get(key) is None:
-            self._refreshes.start(key, partial(self._refresh, key, load), tags=load.tags)
+            self._refreshes.start(key, partial(self._renew, key, load), tags=load.tags)
 
-    async def _refresh(self, key: str, load: Load) -> Loaded | None:
+    async def _renew(self, key: str, load: Load) -> Loaded | None:
         try:
             return await self.run(key, load, refresh=True)
         except Exception as error:  # noqa: BLE001 - a loader may raise anything, and nobody waits for this one
@@ -178,18 +164,16 @@ class Reading:
     def _answer(self, key: str, entry: Entry, tier: Tier, started: float) -> CacheRead:
         outcome: Outcome = "negative" if entry.value is ABSENT else "hit"
         read = CacheRead(_copied(entry), outcome, tier, "", time.monotonic() - entry.stored_at)
-        return self._told(key, read, started, entry=entry)
+        return self._told(key, read, started, entry)
 
     def _stale(self, key: str, old: Entry, reason: Reason, started: float) -> CacheRead:
         read = CacheRead(_copied(old), "stale", "memory", reason, time.monotonic() - old.stored_at)
         return self._told(key, read, started)
 
-    def _told(
-        self, key: str, read: CacheRead, started: float, *, load_seconds: float = 0.0, entry: Entry | None = None
-    ) -> CacheRead:
-        self._insight.answered(key, read, time.monotonic() - started, load_seconds, entry)
+    def _told(self, key: str, read: CacheRead, started: float, value: Entry | None = None) -> CacheRead:
+        self._insight.answered(key, read, time.monotonic() - started, value)
         return read
 
 
 def _copied(entry: Entry) -> Any:
-    return entry.value if entry.copy is None else entry.copy()
+    return entry.value if entry.copy is None else entry.copy(entry.value)

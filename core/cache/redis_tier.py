@@ -47,6 +47,7 @@ class RedisStats:
     poisoned: int = 0  # Reads of values that are not ours or are damaged,
     newer: int = 0  # and of those that a newer version wrote.
     too_large: int = 0  # Values that were not stored.
+    policy: str = ""  # What it evicts when it is full; empty: the user may not ask.
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class RedisTier:
         self._patience_seconds = connect_timeout_seconds or timeout_seconds
         self._connections = Connections(url, connect_timeout_seconds=self._patience_seconds, most=max_connections)
         self._commands = Commands(self._connections, timeout_seconds)
+        self._read, self._value = self._commands.read, self.keys.value  # Looked up once: they are on the path of each get.
         self._explorer = KeyExplorer(self._look, self.keys)
         self._version = ""
         self._unreadable = {"poisoned": 0, "newer": 0, "too_large": 0}
@@ -95,14 +97,23 @@ class RedisTier:
 
     async def get(self, key: str) -> Stored | None:
         """The value, fresh or stale; None when there is none that can be read. Gets of one turn of the loop are one MGET."""
-        return self._decoded(await self._commands.read(self.keys.value(key)))
+        data = await self._read(self._value(key))
+        if data is None:
+            return None
+        return self._decoded(data if isinstance(data, bytes) else checked(data))
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Stored]:
         """The values that are there."""
-        unique, name, decoded = list(dict.fromkeys(keys)), self.keys.value, self._decoded
+        unique, name = list(dict.fromkeys(keys)), self.keys.value
         replies = await self._commands.read_many([name(key) for key in unique])
-        read = zip(unique, replies, strict=True)
-        return {key: stored for key, data in read if data is not None and (stored := decoded(data)) is not None}
+        found: dict[str, Stored] = {}
+        for key, data in zip(unique, replies, strict=True):
+            if data is not None:
+                try:
+                    found[key] = decode(data)
+                except EnvelopeError as error:
+                    self._unreadable[error.kind] += 1
+        return found
 
     # Writing.
 
@@ -227,14 +238,13 @@ class RedisTier:
             self._commands.count,
             self._connections.retries,
             **self._unreadable,
+            policy=facts.get("maxmemory_policy", ""),
         )
 
     def _pair(self, key: str) -> tuple[str, str]:
         return self.keys.value(key), self.keys.lease(key)
 
-    def _decoded(self, data: bytes | None) -> Stored | None:
-        if data is None:
-            return None
+    def _decoded(self, data: bytes) -> Stored | None:
         try:
             return decode(data)
         except EnvelopeError as error:

@@ -17,6 +17,8 @@ from core.cache.recent import RecentChanges
 from core.cache.tags import own_tags, tags_of
 from core.cache.values import hold
 
+SEEN_MAX = 1 << 16  # Keys read once from Redis that are remembered: 4 MB.
+
 
 class Clock(Protocol):
     """Redis' clock."""
@@ -36,6 +38,7 @@ class Shelving:
         self._policy = policy
         self._clock = clock
         self.linked = False
+        self._seen: set[int] = set()
 
     def now(self) -> float:
         """Redis' time, in seconds since the epoch."""
@@ -50,12 +53,25 @@ class Shelving:
         outbox = self._outbox
         return not (outbox.holds_key(key) or any(outbox.holds_tag(tag) for tag, _ in stored.generations))
 
-    def shelve(self, key: str, stored: Stored, mark: int, *, in_memory: bool = True) -> Entry:
-        """The entry of a value that Redis holds, kept in memory when it may be."""
-        entry = self.entry(key, stored, own_tags(stored))
-        if in_memory:
-            self.put(entry, mark)
-        return entry
+    def offer(self, key: str, stored: Stored, mark: int) -> None:
+        """Let memory have a value that was read from Redis: it takes one that is read for the second time lately.
+
+        Keeping costs several times what reading does, and most keys of a scan are never read again (the doorkeeper of TinyLFU:
+        Einziger, Friedman, Manes, ACM Transactions on Storage 2017).
+        """
+        seen, mark_of_key = self._seen, hash(key)
+        if mark_of_key not in seen:
+            if len(seen) >= SEEN_MAX:
+                seen.clear()
+            seen.add(mark_of_key)
+            return
+        seen.discard(mark_of_key)
+        self.put(self.entry(key, stored, own_tags(stored)), mark)
+
+    def due(self, stored: Stored) -> bool:
+        """Whether it is time to renew a value that memory does not hold."""
+        early = early_seconds(stored.load_seconds, _priority(stored))
+        return stored.value is not ABSENT and self._clock.now() >= stored.expires_at - early
 
     def entry(self, key: str, stored: Stored, tags: tuple[str, ...]) -> Entry:
         """The value with times of this process: it never outlives what Redis holds."""
@@ -83,6 +99,10 @@ class Shelving:
             run=stored.run,
             frequency=policy.first_frequency,
         )
+
+    def old(self, key: str, stored: Stored) -> Entry | None:
+        """The entry of an old value, to be served in place of a failed load; an absence is never served so."""
+        return None if stored.value is ABSENT else self.entry(key, stored, own_tags(stored))
 
     def shorten(self, entry: Entry) -> None:
         """Let an entry that nobody can invalidate live for a moment only."""

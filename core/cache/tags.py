@@ -66,9 +66,21 @@ class Tags:
 
     async def valid_ones(self, found: dict[str, Stored]) -> set[str]:
         """The keys whose values are valid: asks for all tags at once."""
-        tags = {pair[0] for stored in found.values() for pair in stored.generations}
-        now = set(await self.generations(list(tags)))
-        return {key for key, stored in found.items() if now.issuperset(stored.generations)}
+        known, valid, doubtful = self._generations, set(), {}
+        last: object = None
+        for key, stored in found.items():
+            # Values with the same tags mostly share one tuple.
+            if stored.generations is last:
+                valid.add(key)
+            elif all(known.get(tag) == number for tag, number in stored.generations):
+                last = stored.generations
+                valid.add(key)
+            else:
+                doubtful[key] = stored.generations
+        if doubtful:
+            now = set(await self.generations(list({tag for pairs in doubtful.values() for tag, _ in pairs})))
+            valid.update(key for key, pairs in doubtful.items() if now.issuperset(pairs))
+        return valid
 
     def changed(self, tag: str, generation: int) -> None:
         """The bus, or this process, says that a tag has a new generation; 0: it must be asked for."""

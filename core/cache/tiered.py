@@ -46,7 +46,7 @@ class TieredCache:
         self._find = parts.memory.entries.get
         self._hits = parts.insight.hits
         self._policy = parts.policy
-        self._read = parts.reading.read
+        self._read, self._get = parts.reading.read, parts.reading.get
 
     async def open(self) -> None:
         """Start; waits for no server."""
@@ -70,8 +70,8 @@ class TieredCache:
                 entry.frequency += 1
             if not len(self._hits) & SAMPLE_MASK:
                 self.insight.samples.append((entry.family, monotonic() - now))
-            return entry.value if entry.copy is None else entry.copy()
-        return _value(await self._read(key, None), default)
+            return entry.value if entry.copy is None else entry.copy(entry.value)
+        return await self._get(key, default)
 
     async def read(self, key: str, loader: Loader | None = None, **how: Any) -> CacheRead:
         """As `get`, or `get_or_load` when there is a loader, and says where the value came from."""
@@ -234,7 +234,7 @@ class TieredCache:
             entry.frequency += 1
         if not len(self._hits) & SAMPLE_MASK:
             self.insight.samples.append((entry.family, monotonic() - now))
-        return entry.value if entry.copy is None else entry.copy()
+        return entry.value if entry.copy is None else entry.copy(entry.value)
 
 
 def _value(read: CacheRead, default: Any) -> Any:

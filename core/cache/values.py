@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from sys import getsizeof
 from typing import Any, Final
@@ -25,43 +26,46 @@ _DICT_ONLY: Final = frozenset({dict})
 _STRICT: Final = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 # Bytes in CPython 3.11, held to tracemalloc by tests/cache/test_values.py: what a str and another scalar take beyond their
-# JSON; what a copy plan takes for each nested container, and more for one that has containers itself.
-_STRING_BYTES, _SCALAR_BYTES, _PART_BYTES, _PLAN_BYTES = 46, 12, 190, 230
+# JSON; what copies a flat container, what copies one that has containers itself, and more for each of those.
+_STRING_BYTES, _SCALAR_BYTES = 46, 12
 _NAME_BYTES = _STRING_BYTES - _SCALAR_BYTES + 11  # Of a key in the estimate from JSON: quotes, colon, comma and seven letters.
 _MOST_NAMES: Final = 64  # A dict with more keys than this has data for keys, which nobody shares.
 
 _DEEPEST: Final = 100  # Where the search for a fault ends; orjson itself refuses more than 254 levels, and cycles.
 
+Copy = Callable[[Any], Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A value as the store keeps it: the store's own, how a caller gets a copy (None: it is immutable), and its bytes."""
+    """A value as the store keeps it: the store's own, what copies it for a caller (None: it is immutable), and its bytes."""
 
     value: Any
-    copy: Callable[[], Any] | None
+    copy: Copy | None
     size_bytes: int
 
 
 def hold(value: Any) -> Held:
     """The value as the store keeps it, independent of the caller's object; raises CacheTypeError.
 
-    A copy plan, built here once, is what makes a hit cheap: decision 0009. ABSENT is held as it is.
+    What copies it is shared by all values of its shape: decision 0009. ABSENT is held as it is.
     """
     kind = type(value)
     if kind is bytes or value is ABSENT:
         return Held(value, None, getsizeof(value))
     try:
         data = orjson.dumps(value, None, _STRICT)
-        nulls = b"null" in data  # So orjson writes NaN and infinity, too.
-        own, copy, size_bytes = _plan(value, nulls) if kind in _CONTAINERS else _scalar(value)
+        if kind not in _CONTAINERS:
+            _refuse_odd(value)
+            return Held(value, None, getsizeof(value))
+        own, copy, size_bytes = _planned(value, b"null" in data)  # orjson writes NaN and infinity as null, too.
     except (TypeError, RecursionError) as error:  # orjson's JSONEncodeError is a TypeError.
         raise CacheTypeError(_fault(value) or f"value cannot be cached: {str(error) or 'it has what is not JSON'}.") from error
-    if copy is None:
-        return Held(own, None, size_bytes)
     if data.isascii():
-        strings = data.count(b'"') // 2
-        return Held(own, copy, size_bytes + len(data) + strings * (_STRING_BYTES - _SCALAR_BYTES))
-    return Held(own, copy, size_of(own))
+        size_bytes += len(data) + data.count(b'"') // 2 * (_STRING_BYTES - _SCALAR_BYTES)
+    else:
+        size_bytes = size_of(own)
+    return Held(own, copy, size_bytes)
 
 
 def check(value: Any) -> None:
@@ -69,39 +73,47 @@ def check(value: Any) -> None:
     hold(value)
 
 
-def copier(value: Any) -> Callable[[], Any] | None:
-    """What gives an independent copy of this value as it is now; None when it is immutable; raises CacheTypeError."""
+def copier(value: Any) -> Copy | None:
+    """What gives an independent copy of a value of this shape; None when it is immutable; raises CacheTypeError."""
     return hold(value).copy
 
 
 def size_of(value: Any) -> int:
-    """Estimate of the bytes in memory of a value with its copy plan; the names in small dicts are shared, so not counted."""
+    """Estimate of the bytes in memory of a value; the names in small dicts are shared, so not counted."""
     kind = type(value)
     if kind is not dict and kind is not list:
         return getsizeof(value)
+    names = sum(map(getsizeof, value)) if kind is dict and len(value) > _MOST_NAMES else 0
     children = value if kind is list else value.values()
-    size_bytes = getsizeof(value) + (sum(map(getsizeof, value)) if kind is dict and len(value) > _MOST_NAMES else 0)
     if _CONTAINERS.isdisjoint(map(type, children)):
-        return size_bytes + sum(map(getsizeof, children))
-    nested = [child for child in children if type(child) in _CONTAINERS]
-    is_rows = kind is list and set(map(type, children)) == _DICT_ONLY and _row_types(value)
-    plan_bytes = 0 if is_rows else _PLAN_BYTES + _PART_BYTES * len(nested)
-    scalars = sum([getsizeof(child) for child in children if type(child) in _SCALARS])
-    return size_bytes + plan_bytes + scalars + sum(map(size_of, nested))
+        return getsizeof(value) + names + sum(map(getsizeof, children))
+    return getsizeof(value) + names + sum(map(size_of, children))
 
 
-# A plan is a private copy, what copies it again, and its bytes beyond those of its JSON.
-_Plan = tuple[Any, Callable[[], Any], int]
+@lru_cache(maxsize=4096)  # Shapes, not values: a platform has dozens.
+def _copy_of(flat: Copy, parts: tuple[tuple[Any, Copy], ...]) -> Copy:
+    """What copies a dict or list whose containers are at these places; `flat` is dict.copy or list.copy."""
+
+    def copy(value: Any) -> Any:
+        made = flat(value)
+        for place, part in parts:
+            made[place] = part(made[place])
+        return made
+
+    return copy
 
 
-def _scalar(value: Any) -> tuple[Any, None, int]:
-    if type(value) not in _SCALARS or (type(value) is float and not math.isfinite(value)):
-        raise TypeError
-    return value, None, getsizeof(value)
+@lru_cache(maxsize=4096)
+def _copy_of_each(part: Copy) -> Copy:
+    """What copies a list of nothing but containers of one shape."""
+    return lambda value: [part(child) for child in value]
 
 
-def _plan(value: Any, nulls: bool) -> _Plan:
-    """Plan the copies of a dict or list; raises TypeError for what is not JSON. Without `nulls` every float is finite."""
+def _planned(value: Any, nulls: bool) -> tuple[Any, Copy, int]:
+    """A private copy of a dict or list, what makes further ones, and its bytes beyond those of its JSON.
+
+    Raises TypeError for what is not JSON; without `nulls` every float is finite.
+    """
     own = value.copy()
     is_dict = type(own) is dict
     children = own.values() if is_dict else own
@@ -112,40 +124,36 @@ def _plan(value: Any, nulls: bool) -> _Plan:
     if is_dict and len(own) <= _MOST_NAMES:
         size_bytes -= len(own) * _NAME_BYTES
     if kinds <= _SCALARS:
-        return own, own.copy, size_bytes
+        return own, dict.copy if is_dict else list.copy, size_bytes
     if not kinds <= _JSON:
         raise TypeError
-    if is_dict:
-        return _plan_nested(own, own.items(), size_bytes, nulls)
-    if kinds == _DICT_ONLY and (cells := _row_types(own)):
+    if kinds == _DICT_ONLY and not is_dict and (cells := _row_types(own)):
         if nulls and float in cells:
             _refuse_infinite(chain.from_iterable(map(dict.values, own)))
-        return _plan_rows(own, size_bytes)
-    return _plan_nested(own, enumerate(own), size_bytes, nulls)
+        rows = [row.copy() for row in own]
+        return (
+            rows,
+            _copy_of_each(dict.copy),
+            size_bytes + sum(map(getsizeof, rows)) - sum(map(len, rows)) * (_NAME_BYTES - _SCALAR_BYTES),
+        )
+    return _planned_children(own, own.items() if is_dict else enumerate(own), size_bytes, nulls)
 
 
-def _plan_nested(own: Any, items: Iterable[tuple[Any, Any]], size_bytes: int, nulls: bool) -> _Plan:
+def _planned_children(own: Any, items: Iterable[tuple[Any, Any]], size_bytes: int, nulls: bool) -> tuple[Any, Copy, int]:
     parts = []
     for place, child in items:
         if type(child) in _CONTAINERS:
-            own[place], part, child_bytes = _plan(child, nulls)
-            parts.append((place, part))
-            size_bytes += child_bytes + _PART_BYTES
-
-    def copy() -> Any:
-        made = own.copy()
-        for place, part in parts:
-            made[place] = part()
-        return made
-
-    return own, copy, size_bytes + _PLAN_BYTES
+            own[place], copy, child_bytes = _planned(child, nulls)
+            size_bytes += child_bytes
+            parts.append((place, copy))
+    if type(own) is list and len(parts) == len(own) and len({copy for _, copy in parts}) == 1:
+        return own, _copy_of_each(parts[0][1]), size_bytes
+    return own, _copy_of(dict.copy if type(own) is dict else list.copy, tuple(parts)), size_bytes
 
 
-def _plan_rows(own: list[dict[str, Any]], size_bytes: int) -> _Plan:
-    """Of a list of flat dicts: one comprehension, not a closure for each."""
-    rows = [row.copy() for row in own]
-    size_bytes += sum(map(getsizeof, rows)) - sum(map(len, rows)) * (_NAME_BYTES - _SCALAR_BYTES)
-    return rows, lambda: [row.copy() for row in rows], size_bytes
+def _refuse_odd(value: Any) -> None:
+    if type(value) not in _SCALARS or (type(value) is float and not math.isfinite(value)):
+        raise TypeError
 
 
 def _refuse_infinite(values: Iterable[Any]) -> None:

@@ -17,13 +17,13 @@ from core.cache.plan_keys import REASONS_KEPT, PlannedKey, PlannedKeys
 from core.cache.plans import WarmPlan
 from core.cache.policy import Priority, life_seconds
 from core.cache.warm_pace import Pace
-from core.errors import BreakerOpen, DependencyDown, DependencyError, WarmError
+from core.errors import BreakerOpen, DependencyDown, DependencyError, DependencyTimeout, WarmError
 from core.ports import Progress
 from core.tasks import end_tasks
 
 CHUNK_KEYS = 100  # Asked for at once, just before they are loaded.
 KEEP_SHARE = 0.5  # A value that still has half of its life is left as it is.
-DOWN_IN_A_ROW, FAILED_IN_A_ROW = 3, 20
+DOWN_IN_A_ROW, TIMED_OUT_IN_A_ROW, FAILED_IN_A_ROW = 3, 6, 20
 NOT_STORED = "It changed while it was loaded, or Redis did not take it."
 
 
@@ -112,28 +112,38 @@ class WarmRun:
         self._progress, self._hold = progress, hold
         self._wanted_at = time.monotonic() + wanted_in_seconds
         self._tasks: set[asyncio.Task[None]] = set()
+        self._elsewhere: list[PlannedKey] = []
         self._failures = self._unstored = 0  # In a row.
         self._error: Exception | None = None
         self.counts = Counts()
 
     async def run(self, planned: PlannedKeys) -> Counts:
-        """Load what is not warm enough; raises DependencyError or WarmError when it gives up."""
+        """Load what is not warm enough, at the end also what another process began and did not store.
+
+        Raises DependencyError or WarmError when it gives up.
+        """
         self._total = len(planned.keys)
         self._say()
         try:
-            async for key in self._wanted(planned.keys):
-                await self._held()
-                await self._room(self.pace.concurrency)
-                task = asyncio.create_task(self._load(key), name=f"warm-{self._plan.name}")
-                self._tasks.add(task)
-            await self._room(1)
+            await self._load_all(planned.keys)
+            if again := tuple(self._elsewhere):
+                self._elsewhere.clear()
+                self.counts.elsewhere = 0
+                await self._load_all(again)
         finally:
             await end_tasks(self._tasks)
-            for task in self._tasks:  # The first error ends the run; those of the others are theirs.
-                _ = task.cancelled() or task.exception()
+            for task in self._tasks:
+                _error_of(task)
         if self.counts.failed and not self.counts.loaded + self.counts.already_warm:
             raise self._gives_up(f"none of the {self._total:,} keys could be loaded", self._error)
         return self.counts
+
+    async def _load_all(self, keys: tuple[PlannedKey, ...]) -> None:
+        async for key in self._wanted(keys):
+            await self._held()
+            await self._room(self.pace.concurrency)
+            self._tasks.add(asyncio.create_task(self._load(key), name=f"warm-{self._plan.name}"))
+        await self._room(1)
 
     async def _wanted(self, keys: tuple[PlannedKey, ...]) -> AsyncIterator[PlannedKey]:
         """The keys that are not warm enough, found out a chunk at a time just before they are loaded."""
@@ -162,8 +172,9 @@ class WarmRun:
         while True:
             done = {task for task in self._tasks if task.done()}
             self._tasks -= done
-            for task in done:
-                task.result()
+            errors = [_error_of(task) for task in done]
+            if error := next((error for error in errors if error is not None), None):
+                raise error
             if len(self._tasks) < most:
                 return
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -177,6 +188,7 @@ class WarmRun:
             return
         if not warmed.stored and not warmed.load_seconds:
             self.counts.elsewhere += 1
+            self._elsewhere.append(planned)
         elif not warmed.stored:
             await self._not_stored(planned.key)
         else:
@@ -212,7 +224,8 @@ class WarmRun:
         self._say()
         if isinstance(error, DependencyDown | BreakerOpen) and self._failures >= DOWN_IN_A_ROW:
             raise self._gives_up("a server is down", error) from error
-        if self._failures >= FAILED_IN_A_ROW:
+        most = TIMED_OUT_IN_A_ROW if isinstance(error, DependencyTimeout) else FAILED_IN_A_ROW
+        if self._failures >= most:
             raise self._gives_up(f"{self._failures} keys in a row could not be loaded", error) from error
 
     def _count_failure(self, key: str, reason: str) -> None:
@@ -230,3 +243,8 @@ class WarmRun:
 
     def _say(self) -> None:
         self._progress("keys", self.counts.done, self._total)
+
+
+def _error_of(task: asyncio.Task[None]) -> BaseException | None:
+    """What a task that is done has raised; asked of each, since the first error ends the run and the rest are the same."""
+    return None if task.cancelled() else task.exception()

@@ -79,10 +79,11 @@ def judge(plan: WarmPlan, runs: Iterable[PastRun], now: datetime) -> Scheduled |
     own = [run for run in runs if run.plan == plan.name]
     lead = timedelta(seconds=lead_seconds(own))
     hours = ready_hours(plan.ready_by, now)
-    begun = [hour for hour in hours if hour - lead <= now]
+    tried = {run.ready_at for run in own}  # A run that was quicker than expected does not make its hour one to come.
+    begun = [hour for hour in hours if hour - lead <= now or hour in tried]
     ready_at, next_at = begun[-1], hours[len(begun)]
     attempts = [run for run in own if _counts(run, ready_at, lead)]
-    return _stands(plan, plan.ready_by, attempts, (ready_at, next_at), lead, now, new=not own)
+    return _stands(plan, plan.ready_by, attempts, (ready_at, next_at), lead, now, new=tried <= {None})
 
 
 def lead_seconds(runs: Sequence[PastRun]) -> float:

@@ -215,7 +215,7 @@ async def test_a_link_that_carries_nothing_of_ours_is_not_trusted(user, channel,
 
 
 async def test_a_client_that_speaks_another_protocol_is_not_trusted(redis_url, channel) -> None:
-    """RESP3, the default of newer clients, delivers messages another way: the connection is well, and only the self-test fails."""
+    """RESP3, the default of newer clients, delivers messages another way: only the self-test notices."""
     ear = Ear()
     async with opened(lambda: Redis.from_url(redis_url, protocol=3), channel, ear, **SOON) as backplane:
         await wait_until_async(lambda: ear.links != [])

@@ -15,7 +15,7 @@ from core.cache.entry import ABSENT, Stored
 from core.cache.envelope import FORMAT, HEAD_BYTES, MAGIC, MAX_EXTRAS_BYTES, MAX_VALUE_BYTES, decode, decode_head, encode
 from core.errors import EnvelopeError
 
-HEADER = struct.Struct(">2sBBBQQQdHI")
+HEADER = struct.Struct(">2sBBBddQdHI")
 LARGE = [{"id": number, "name": f"lead {number}", "score": number / 7} for number in range(200)]
 VALUES = [
     None, False, 0, "", [], {}, b"", b"\x00\xff" * 700, "ü", 1.5, -(2**63), 2**64 - 1, {"a": [1, None, {"b": "c"}]}, LARGE,
@@ -45,7 +45,7 @@ def test_a_value_comes_back_as_it_was(value):
 
 
 def test_all_that_is_known_of_a_value_comes_back():
-    """Times to the millisecond, version, generations, load time, priority and run; the size is that of the bytes."""
+    """Times, version, generations, load time, priority and run; the size is that of the bytes."""
     given = stored(
         load_seconds=0.123456789, priority="critical", run="morning-ü", generations=(("market:austin", 2**63 - 1), ("", 0))
     )

@@ -37,8 +37,8 @@ def test_an_own_file_adds_a_plan(tmp_path):
     """Every field is read."""
     plan = own(
         tmp_path,
-        '[mornings]\ntitle = "Mornings"\nkeys = ["lead:1", "/api/leads"]\nttl_seconds = 90\npriority = "low"\norder = "most_wanted"\n'
-        'limit = 7\nready_by = "08:00"\nzone = "America/Chicago"\n',
+        '[mornings]\ntitle = "Mornings"\nkeys = ["lead:1", "/api/leads"]\nttl_seconds = 90\npriority = "low"\n'
+        'order = "most_wanted"\nlimit = 7\nready_by = "08:00"\nzone = "America/Chicago"\n',
     )["mornings"]
     assert (plan.source, plan.keys, plan.ttl_seconds, plan.priority) == ("list", ("lead:1", "/api/leads"), 90.0, "low")
     assert (plan.order, plan.limit, plan.origin) == ("most_wanted", 7, str(tmp_path / "plans.toml"))

@@ -21,7 +21,7 @@ from tests.servers import Servers
 PATIENT = 5.0
 # As docs/architecture.md grants them; the commands that must not be needed are taken away again, should a category hold them.
 RIGHTS = (
-    "~app:* resetchannels &app:* +@read +@write +@connection +eval +evalsha +script|load +publish +subscribe +time"
+    "~app:* resetchannels &app:* +@read +@write +@connection +eval +evalsha +publish +subscribe +time"
     " -keys -client -config -memory -info -@admin -@dangerous"
 )
 
@@ -110,9 +110,12 @@ async def test_options_of_the_url_do_not_undo_what_is_promised(server, options):
 
 
 async def test_tcp(server, tcp_proxy):
-    """redis:// with user, password and database."""
-    async with opened(f"redis://app:secret@127.0.0.1:{tcp_proxy(server.socket).port}/2", prefix="app:") as tier:
-        await in_use(tier)
+    """redis:// with user and password, and with a database."""
+    port = tcp_proxy(server.socket).port
+    for url in (f"redis://app:secret@127.0.0.1:{port}", f"redis://127.0.0.1:{port}/2"):
+        async with opened(url, prefix="app:") as tier:
+            await in_use(tier)
+            await tier.delete(["lead:1"])
 
 
 async def test_tls(server, certificate):

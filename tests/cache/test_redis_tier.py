@@ -14,6 +14,7 @@ from core.cache.connections import Connections
 from core.cache.entry import ABSENT, Stored
 from core.cache.explorer import KeyInfo
 from core.cache.redis_tier import Gain, RedisTier
+from core.errors import UsageError
 
 PATIENT = 5.0  # Where time is not what is tested.
 
@@ -198,6 +199,19 @@ async def test_a_bad_value_does_not_keep_its_key_from_being_loaded(tier, raw):
     assert filled == {"lead:2": True, "lead:3": False, "lead:4": True}
     assert raw.get(tier.keys.value("lead:3")) == b"\xc5E\x63 from next year"
     assert not raw.exists(*(tier.keys.lease(key) for key in filled))
+
+
+async def test_a_key_that_cannot_be_sent_is_refused_to_its_caller_alone(tier):
+    """Half a surrogate pair, as JSON may bring it, fails that read; the others of the same turn are answered."""
+    await tier.write("lead:ü", make("good"), 60)
+
+    bad, good = await asyncio.gather(tier.get("lead:\ud800"), tier.get("lead:ü"), return_exceptions=True)
+
+    assert isinstance(bad, UsageError)
+    assert good.value == "good"
+    for call in (tier.write("lead:\ud800", make(), 60), tier.renew_tag("\ud800"), tier.delete(["\ud800"])):
+        with pytest.raises(UsageError):
+            await call
 
 
 async def test_what_is_too_large_is_not_stored(tier, raw):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -86,11 +87,12 @@ def test_each_day_has_its_hour_once():
     """Through a whole year, minute after hour: the hours follow each other by 23 to 25 hours, and none is skipped."""
     now, seen = datetime(2026, 1, 1, tzinfo=UTC), []
     for step in range(24 * 365):
-        hour = stands(now + timedelta(hours=step)).ready_at
-        if not seen or seen[-1] != hour:
-            seen.append(hour)
+        judged = judge(PLAN, (), now + timedelta(hours=step))
+        assert judged is not None
+        if not seen or seen[-1] != judged.ready_at:
+            seen.append(judged.ready_at)
     assert len(seen) in (365, 366)
-    assert {later - earlier for earlier, later in zip(seen, seen[1:], strict=False)} == {
+    assert {later - earlier for earlier, later in pairwise(seen)} == {
         timedelta(hours=23), timedelta(hours=24), timedelta(hours=25)
     }  # fmt: skip
 
@@ -102,6 +104,15 @@ def test_what_is_done_is_not_due():
     assert (in_time.state, in_time.late_seconds, in_time.missed, in_time.to_be_shown) == ("ready", 0.0, False, False)
     late = stands(now, attempt("done", READY + timedelta(minutes=20)))
     assert (late.state, late.late_seconds, late.missed) == ("ready", 1_210.0, False)
+
+
+def test_a_quick_run_does_not_move_its_hour():
+    """Begun two minutes early because the last one was slow, done in a second: it is not begun again, nor is yesterday's."""
+    quick = attempt("done", READY - timedelta(seconds=119), seconds=1.0)
+    slow_before = replace(YESTERDAY, seconds=1.0)
+    judged = judge(PLAN, (quick, slow_before), READY - timedelta(seconds=100))
+    assert judged is not None
+    assert (judged.state, judged.ready_at) == ("ready", READY)
 
 
 def test_an_operators_own_run_counts_when_it_is_in_time():
@@ -146,4 +157,6 @@ def test_a_new_schedule_begins_with_the_next_hour():
     assert new is not None
     assert (new.state, new.to_be_shown, new.next_ready_at) == ("waiting", False, READY + timedelta(days=1))
     assert judge(PLAN, (), READY - timedelta(seconds=1)).due
+    by_hand = replace(YESTERDAY, ready_at=None)
+    assert judge(PLAN, (by_hand,), READY + timedelta(hours=4)).state == "waiting"
     assert judge(replace(PLAN, ready_by=None), (), READY) is None
