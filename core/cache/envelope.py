@@ -7,6 +7,7 @@ Redis can only become JSON values or bytes. The format's number in the header te
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct, error
 from typing import Any, Final
 
@@ -157,6 +158,7 @@ def _extras(run: str, generations: tuple[tuple[str, int], ...]) -> bytes:
     return extras
 
 
+@lru_cache(maxsize=8192)  # Values that were stored with the same tags since the last change of these share it.
 def _run_and_generations(extras: bytes) -> tuple[str, tuple[tuple[str, int], ...]]:
     at = 2 + int.from_bytes(extras[:2], "big")
     run, generations = extras[2:at].decode(), []

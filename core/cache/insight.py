@@ -8,14 +8,17 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import repeat, starmap
+from typing import NamedTuple, TypeVar
 
 from core.cache.entry import ABSENT, Entry, Stored
 from core.cache.read import CacheRead, Reason
 from core.cache.redis_tier import Gain
 from core.ports import Record
+
+T = TypeVar("T")
 
 SAMPLE_MASK = 15  # One hit in 16 is timed.
 LOG_MAX = 1 << 20  # Hits between two folds; 8 MB, reached only when nothing folds.
@@ -33,6 +36,14 @@ class KeyCount:
     key: str
     count: int
     load_seconds: float = 0.0
+
+
+class Found(NamedTuple):
+    """What one round trip to Redis found: the keys with what their loads had taken, the absences, and its seconds."""
+
+    hits: list[tuple[str, float]]
+    negatives: list[str]
+    seconds: float
 
 
 class KeyCounts:
@@ -81,6 +92,7 @@ class Insight:
         self._record = record
         self.hits: deque[Entry] = deque(maxlen=LOG_MAX)
         self.samples: deque[tuple[str, float]] = deque(maxlen=LOG_MAX >> 4)
+        self._found: deque[Found] = deque(maxlen=LOG_MAX >> 4)
         self._lock = threading.Lock()
         self._hot = KeyCounts()
         self._missed = KeyCounts()
@@ -89,7 +101,7 @@ class Insight:
 
     def answered(self, key: str, read: CacheRead, seconds: float, value: Entry | None = None) -> None:
         """Count one read that memory's short path did not answer; `value` is what was read or loaded."""
-        family = key.partition(":")[0]
+        family = family_of(key)
         record = self._record
         match read.outcome:
             case "hit":
@@ -108,31 +120,20 @@ class Insight:
             if read.outcome == "miss":
                 self._missed.add(key, 1, 0.0 if value is None else value.load_seconds)
             elif value is not None and read.outcome == "hit":
-                self._count_hit(key, 1, value)
+                self._count_hit(value, 1)
         if value is not None and read.outcome == "hit":
             record.record("cache_saved_seconds", value.load_seconds, (family,))
 
-    def found_in_redis(self, found: list[tuple[str, Stored]], seconds: float) -> None:
-        """Count what one round trip found in Redis; each key took what all took."""
-        hits: Counter[str] = Counter()
-        negatives: Counter[str] = Counter()
-        saved: dict[str, float] = defaultdict(float)
-        with self._lock:
-            for key, stored in found:
-                family = key.partition(":")[0]
-                if stored.value is ABSENT:
-                    negatives[family] += 1
-                    continue
-                hits[family] += 1
-                saved[family] += stored.load_seconds
-                self._count_hit(key, 1, stored)
-        record = self._record
-        for family, count in negatives.items():
-            record.count("cache_negatives", count, (family,))
-        for family, count in hits.items():
-            record.count("cache_hits", count, (family, "redis"))
-            record.record("cache_saved_seconds", saved[family], (family,))
-            record.record("cache_read_seconds", seconds, (family, "redis"))
+    def found_in_redis(self, found: Mapping[str, Stored], seconds: float) -> None:
+        """Note what one round trip found in Redis, and what it took; it is counted at the next fold."""
+        hits = [(key, stored.load_seconds) for key, stored in found.items() if stored.value is not ABSENT]
+        negatives = [] if len(hits) == len(found) else [key for key, stored in found.items() if stored.value is ABSENT]
+        self._found.append(Found(hits, negatives, seconds))
+        warmed = [stored for stored in found.values() if stored.run]
+        if warmed:
+            with self._lock:
+                for stored in warmed:
+                    self._gain(stored.run, 1, stored.load_seconds)
 
     def loaded(self, family: str, seconds: float) -> None:
         """Count one load that the loader answered."""
@@ -166,24 +167,46 @@ class Insight:
 
     def fold(self) -> None:
         """Count the hits that were logged; called once a second, from any thread."""
-        # No step of these two lines runs Python, so appends of other threads come before or after them.
-        taken = list(starmap(self.hits.popleft, repeat((), len(self.hits))))
-        samples = list(starmap(self.samples.popleft, repeat((), len(self.samples))))
+        hits = Counter(_taken(self.hits))
         by_family: Counter[str] = Counter()
         saved: dict[str, float] = defaultdict(float)
         with self._lock:
-            for entry, count in Counter(taken).items():
+            for entry, count in hits.items():
                 by_family[entry.family] += count
                 saved[entry.family] += count * entry.load_seconds
-                self._count_hit(entry.key, count, entry)
+                self._count_hit(entry, count)
         for family, count in by_family.items():
             self._record.count("cache_hits", count, (family, "memory"))
-            self._judged(family, "hit", count)
             self._record.record("cache_saved_seconds", saved[family], (family,))
-        for family, seconds in samples:
+        for family, seconds in _taken(self.samples):
             # Each stands for 16 hits, so that memory and Redis weigh in a quantile what they answered.
             for _ in range(SAMPLE_MASK + 1):
                 self._record.record("cache_read_seconds", seconds, (family, "memory"))
+        self._fold_found()
+
+    def _fold_found(self) -> None:
+        counts: Counter[tuple[str, float]] = Counter()
+        negatives: Counter[str] = Counter()
+        for found in _taken(self._found):
+            counts.update(found.hits)
+            negatives.update(map(family_of, found.negatives))
+            # A round trip took each of its keys the same time.
+            for family, many in Counter([family_of(key) for key, _ in found.hits]).items():
+                for _ in range(many):
+                    self._record.record("cache_read_seconds", found.seconds, (family, "redis"))
+        hits: Counter[str] = Counter()
+        saved: dict[str, float] = defaultdict(float)
+        with self._lock:
+            for (key, load_seconds), count in counts.items():
+                family = family_of(key)
+                hits[family] += count
+                saved[family] += count * load_seconds
+                self._hot.add(key, count)
+        for family, count in negatives.items():
+            self._record.count("cache_negatives", count, (family,))
+        for family, count in hits.items():
+            self._record.count("cache_hits", count, (family, "redis"))
+            self._record.record("cache_saved_seconds", saved[family], (family,))
 
     def hottest(self, limit: int = 20) -> list[KeyCount]:
         """The keys read most in the last hour."""
@@ -211,14 +234,24 @@ class Insight:
         """Count towards the hit rate, which is promised for all families but the paid ones."""
         self._record.count("cache_answers", count, ("paid" if family in PAID_FAMILIES else "promised", outcome))
 
-    def _count_hit(self, key: str, count: int, value: Entry | Stored) -> None:
-        self._hot.add(key, count)
-        if value.run:
-            self._gain(value.run, count, count * value.load_seconds)
+    def _count_hit(self, entry: Entry, count: int) -> None:
+        self._hot.add(entry.key, count)
+        if entry.run:
+            self._gain(entry.run, count, count * entry.load_seconds)
 
     def _gain(self, run: str, reads: float, seconds: float) -> None:
         before = self._gains.get(run, Gain(0, 0.0))
         self._gains[run] = Gain(before.reads + reads, before.saved_seconds + seconds)
+
+
+def family_of(key: str) -> str:
+    """The family in a key."""
+    return key.partition(":")[0]
+
+
+def _taken(log: deque[T]) -> list[T]:
+    """What is in the log, taken out of it: no step runs Python, so appends of other threads come before or after."""
+    return list(starmap(log.popleft, repeat((), len(log))))
 
 
 def _halve(slot: dict[str, list[float]]) -> None:

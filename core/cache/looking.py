@@ -6,7 +6,8 @@ Owns the verdict on a value that Redis holds: fresh, old, invalidated or absent.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from typing import NamedTuple
 
 from core.cache.batching import Batcher
@@ -22,15 +23,14 @@ from core.cache.values import hold
 from core.errors import DependencyError
 
 
-class Look(NamedTuple):
-    """What Redis has of a key: a fresh value, or the reason why none and perhaps an old one."""
+class Missing(NamedTuple):
+    """Why Redis has no fresh value of a key, and perhaps an old one."""
 
-    fresh: Stored | None = None
+    reason: Reason
     old: Stored | None = None
-    reason: Reason = ""
 
 
-AWAY, INVALIDATED = Look(reason="error"), Look(reason="invalidated")
+AWAY, INVALIDATED = Missing("error"), Missing("invalidated")
 
 
 class Looking:
@@ -46,67 +46,53 @@ class Looking:
         self._recent = recent
         self._insight = insight
         self._batcher: Batcher[str] = Batcher("cache looks", self._turn)
-        self.one = self._batcher.submit
+        self.one: Callable[[str], Awaitable[Stored | Missing]] = self._batcher.submit
 
     async def close(self) -> None:
         """End what is under way."""
         await self._batcher.close()
 
-    async def many(self, keys: Sequence[str]) -> dict[str, Look]:
-        """What Redis has of each key, in their order; raises nothing."""
+    async def many(self, keys: Collection[str]) -> tuple[dict[str, Stored], dict[str, Missing]]:
+        """The fresh values, absences among them, and why each of the other keys has none; raises nothing."""
         started, mark = time.monotonic(), self._recent.mark()
         try:
             stored = await self._guard.run(self._redis.get_many(keys))
-            valid = await self._tags.valid_ones(stored)
+            invalid = await self._tags.invalid_ones(stored)
         except DependencyError:
-            return dict.fromkeys(keys, AWAY)
-        shelving = self._shelving
-        offer, believed, now = shelving.offer, shelving.believed, shelving.now()
-        looks: dict[str, Look] = {}
-        hits: list[tuple[str, Stored]] = []
-        for key in keys:
-            item = stored.get(key)
-            if item is None:
-                looks[key] = Look(reason=self._insight.absence(key))
-            elif key not in valid or not believed(key, item):
-                looks[key] = INVALIDATED
-            elif item.expires_at <= now:
-                looks[key] = Look(None, item, "expired")
-            else:
-                looks[key] = Look(item)
-                hits.append((key, item))
-                offer(key, item, mark)
-        if hits:
-            self._insight.found_in_redis(hits, time.monotonic() - started)
-        return looks
+            return {}, dict.fromkeys(keys, AWAY)
+        missing: dict[str, Missing] = {}
+        invalid |= self._shelving.doubtful(stored)
+        for key in invalid:
+            del stored[key]
+            missing[key] = INVALIDATED
+        now = self._shelving.now()
+        for key in [key for key, item in stored.items() if item.expires_at <= now]:
+            missing[key] = Missing("expired", stored.pop(key))
+        if len(stored) < len(keys):
+            for key in keys:
+                if key not in stored and key not in missing:
+                    missing[key] = Missing(self._insight.absence(key))
+        if stored:
+            self._shelving.offer(stored, mark)
+            self._insight.found_in_redis(stored, time.monotonic() - started)
+        return stored, missing
 
-    async def _turn(self, keys: list[str]) -> list[Look]:
-        looks = await self.many(list(dict.fromkeys(keys)))
-        if len(looks) == len(keys):
-            return list(looks.values())
+    async def _turn(self, keys: list[str]) -> list[Stored | Missing]:
+        wanted = dict.fromkeys(keys)
+        fresh, missing = await self.many(wanted)
+        if len(wanted) == len(keys):
+            return [fresh.get(key) or missing[key] for key in keys]
         given: set[str] = set()
-        answers = []
+        answers: list[Stored | Missing] = []
         for key in keys:
-            look = looks[key]
-            answers.append(_of_its_own(look) if key in given else look)
+            answer = fresh.get(key) or missing[key]
+            answers.append(_of_its_own(answer) if key in given else answer)
             given.add(key)
         return answers
 
 
-def _of_its_own(look: Look) -> Look:
-    """The same look for a second reader, who may change the value that he gets."""
-    if look.fresh is None or look.fresh.value is ABSENT:
-        return look
-    stored = look.fresh
-    return Look(
-        Stored(
-            value=hold(stored.value).value,
-            stored_at=stored.stored_at,
-            expires_at=stored.expires_at,
-            version=stored.version,
-            generations=stored.generations,
-            load_seconds=stored.load_seconds,
-            priority=stored.priority,
-            run=stored.run,
-        )
-    )
+def _of_its_own(answer: Stored | Missing) -> Stored | Missing:
+    """The same for a second reader, who may change the value that he gets."""
+    if isinstance(answer, Missing) or answer.value is ABSENT:
+        return answer
+    return replace(answer, value=hold(answer.value).value)

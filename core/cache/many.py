@@ -50,11 +50,10 @@ class ManyReads:
         started = time.monotonic()
         found, missing = self._from_memory(keys, started)
         if missing:
-            for key, look in (await self._looking.many(missing)).items():
-                if look.fresh is None:
-                    self._reading.missed(key, look.reason, started)
-                elif look.fresh.value is not ABSENT:
-                    found[key] = look.fresh.value
+            fresh, absent = await self._looking.many(missing)
+            for key, why in absent.items():
+                self._reading.missed(key, why.reason, started)
+            found |= {key: stored.value for key, stored in fresh.items() if stored.value is not ABSENT}
         return found
 
     async def get_or_load(self, keys: Iterable[str], loader: ManyLoader, load_of: LoadOf) -> dict[str, Any]:
@@ -63,14 +62,13 @@ class ManyReads:
         found, missing = self._from_memory(keys, started)
         if not missing:
             return found
+        fresh, absent = await self._looking.many(missing)
+        found |= {key: stored.value for key, stored in fresh.items() if stored.value is not ABSENT}
         batch, loads = Batch(loader), {}
-        for key, (fresh, stored, reason) in (await self._looking.many(missing)).items():
-            if fresh is None:
-                split(key)
-                old = None if stored is None else self._shelving.old(key, stored)
-                loads[key] = self._reading.load(key, load_of(partial(batch.value, key)), old, reason, mark, started)
-            elif fresh.value is not ABSENT:
-                found[key] = fresh.value
+        for key, (reason, stored) in absent.items():
+            split(key)
+            old = None if stored is None else self._shelving.old(key, stored)
+            loads[key] = self._reading.load(key, load_of(partial(batch.value, key)), old, reason, mark, started)
         # Every load is waited for, so that none is left behind when one fails.
         reads = await asyncio.gather(*loads.values(), return_exceptions=True)
         for key, read in zip(loads, reads, strict=True):

@@ -10,12 +10,12 @@ import time
 from functools import partial
 from typing import Any
 
-from core.cache.entry import ABSENT, Entry
+from core.cache.entry import ABSENT, Entry, Stored
 from core.cache.families import split
 from core.cache.flights import Flights, StillLoading
 from core.cache.insight import Insight
 from core.cache.loading import Load, Loaded, Loading
-from core.cache.looking import Looking
+from core.cache.looking import Looking, Missing
 from core.cache.memory_tier import MemoryTier
 from core.cache.policy import CachePolicy
 from core.cache.read import CacheRead, Outcome, Reason, Tier
@@ -60,10 +60,10 @@ class Reading:
         entry = self._memory.find(key)
         if entry is not None and started < entry.expires_at:
             value = self._answer(key, entry, "memory", started).value
-        elif (look := await self._looking.one(key)).fresh is not None:
-            value = look.fresh.value
+        elif isinstance(found := await self._looking.one(key), Missing):
+            value = self.missed(key, found.reason, started).value
         else:
-            value = self.missed(key, look.reason, started).value
+            value = found.value
         return default if value is ABSENT else value
 
     async def read(self, key: str, load: Load | None) -> CacheRead:
@@ -74,17 +74,17 @@ class Reading:
             if load is not None and entry.value is not ABSENT and started >= entry.refresh_at:
                 self._refresh(key, load)
             return self._answer(key, entry, "memory", started)
-        fresh, stored, reason = await self._looking.one(key)
-        if fresh is not None:
-            if load is not None and self._shelving.due(fresh):
+        found = await self._looking.one(key)
+        if isinstance(found, Stored):
+            if load is not None and self._shelving.due(found):
                 self._refresh(key, load)
-            outcome: Outcome = "negative" if fresh.value is ABSENT else "hit"
-            return CacheRead(fresh.value, outcome, "redis", "", self._shelving.now() - fresh.stored_at)
+            outcome: Outcome = "negative" if found.value is ABSENT else "hit"
+            return CacheRead(found.value, outcome, "redis", "", self._shelving.now() - found.stored_at)
         if load is None:
-            return self.missed(key, reason, started)
+            return self.missed(key, found.reason, started)
         split(key)
-        old = self._shelving.old(key, stored) if stored is not None else self._reserve(entry, reason)
-        return await self.load(key, load, old, reason, mark, started)
+        old = self._shelving.old(key, found.old) if found.old is not None else self._reserve(entry, found.reason)
+        return await self.load(key, load, old, found.reason, mark, started)
 
     async def load(self, key: str, load: Load, old: Entry | None, reason: Reason, mark: int, started: float) -> CacheRead:
         """Load a key, or join the load under way; `old` is served when that fails or is slow."""

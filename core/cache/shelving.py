@@ -7,6 +7,7 @@ has not reached Redis yet, or no other process can be heard.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Protocol
 
 from core.cache.entry import ABSENT, Entry, Stored
@@ -17,7 +18,7 @@ from core.cache.recent import RecentChanges
 from core.cache.tags import own_tags, tags_of
 from core.cache.values import hold
 
-SEEN_MAX = 1 << 16  # Keys read once from Redis that are remembered: 4 MB.
+SEEN_MAX = 1 << 15  # Keys read once from Redis that are remembered: about 4 MB.
 
 
 class Clock(Protocol):
@@ -38,7 +39,7 @@ class Shelving:
         self._policy = policy
         self._clock = clock
         self.linked = False
-        self._seen: set[int] = set()
+        self._seen: set[str] = set()
 
     def now(self) -> float:
         """Redis' time, in seconds since the epoch."""
@@ -51,22 +52,31 @@ class Shelving:
     def believed(self, key: str, stored: Stored) -> bool:
         """False while a change of the key, or of a tag of it, has not reached Redis."""
         outbox = self._outbox
+        if not len(outbox):
+            return True
         return not (outbox.holds_key(key) or any(outbox.holds_tag(tag) for tag, _ in stored.generations))
 
-    def offer(self, key: str, stored: Stored, mark: int) -> None:
-        """Let memory have a value that was read from Redis: it takes one that is read for the second time lately.
+    def doubtful(self, found: Mapping[str, Stored]) -> set[str]:
+        """Those that are not believed."""
+        if not len(self._outbox):
+            return set()
+        return {key for key, stored in found.items() if not self.believed(key, stored)}
+
+    def offer(self, found: Mapping[str, Stored], mark: int) -> None:
+        """Let memory have values that were read from Redis: it takes those that are read for the second time lately.
 
         Keeping costs several times what reading does, and most keys of a scan are never read again (the doorkeeper of TinyLFU:
         Einziger, Friedman, Manes, ACM Transactions on Storage 2017).
         """
-        seen, mark_of_key = self._seen, hash(key)
-        if mark_of_key not in seen:
-            if len(seen) >= SEEN_MAX:
-                seen.clear()
-            seen.add(mark_of_key)
-            return
-        seen.discard(mark_of_key)
-        self.put(self.entry(key, stored, own_tags(stored)), mark)
+        seen = self._seen
+        again = seen.intersection(found)
+        if len(seen) > SEEN_MAX:
+            seen.clear()
+        seen.update(found)
+        for key in again:
+            seen.discard(key)
+            stored = found[key]
+            self.put(self.entry(key, stored, own_tags(stored)), mark)
 
     def due(self, stored: Stored) -> bool:
         """Whether it is time to renew a value that memory does not hold."""

@@ -6,7 +6,7 @@ only while the bus is heard, since only the bus says that it has changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from core.cache.entry import Stored
@@ -64,23 +64,22 @@ class Tags:
             return True
         return await self.generations([tag for tag, _ in stored.generations]) == stored.generations
 
-    async def valid_ones(self, found: dict[str, Stored]) -> set[str]:
-        """The keys whose values are valid: asks for all tags at once."""
-        known, valid, doubtful = self._generations, set(), {}
+    async def invalid_ones(self, found: Mapping[str, Stored]) -> set[str]:
+        """The keys whose values are not valid: asks for all tags at once."""
+        known, doubtful = self._generations, {}
         last: object = None
         for key, stored in found.items():
             # Values with the same tags mostly share one tuple.
             if stored.generations is last:
-                valid.add(key)
-            elif all(known.get(tag) == number for tag, number in stored.generations):
+                continue
+            if all(known.get(tag) == number for tag, number in stored.generations):
                 last = stored.generations
-                valid.add(key)
             else:
                 doubtful[key] = stored.generations
-        if doubtful:
-            now = set(await self.generations(list({tag for pairs in doubtful.values() for tag, _ in pairs})))
-            valid.update(key for key, pairs in doubtful.items() if now.issuperset(pairs))
-        return valid
+        if not doubtful:
+            return set()
+        now = set(await self.generations(list({tag for pairs in doubtful.values() for tag, _ in pairs})))
+        return {key for key, pairs in doubtful.items() if not now.issuperset(pairs)}
 
     def changed(self, tag: str, generation: int) -> None:
         """The bus, or this process, says that a tag has a new generation; 0: it must be asked for."""

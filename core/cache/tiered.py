@@ -34,6 +34,7 @@ class Warmed:
     load_seconds: float
     life_seconds: float
     stored: bool
+    size_bytes: int = 0
 
 
 class TieredCache:
@@ -185,7 +186,7 @@ class TieredCache:
         if loaded is None:
             return Warmed(0.0, 0.0, False)
         entry = loaded.entry
-        return Warmed(entry.load_seconds, entry.expires_at - entry.stored_at, loaded.stored)
+        return Warmed(entry.load_seconds, entry.expires_at - entry.stored_at, loaded.stored, entry.size_bytes)
 
     async def refresh(self, key: str) -> None:
         """Load a key of a family anew, in both tiers; the old value is served until then."""
@@ -194,8 +195,8 @@ class TieredCache:
     async def remaining_seconds(self, keys: Iterable[str]) -> dict[str, float]:
         """The life that each key has left in Redis; keys that are absent or invalidated are left out."""
         found = await self._parts.guard.run(self._parts.redis.get_many(list(keys)))
-        valid, now = await self._parts.tags.valid_ones(found), self._parts.shelving.now()
-        return {key: found[key].expires_at - now for key in valid if found[key].expires_at > now}
+        invalid, now = await self._parts.tags.invalid_ones(found), self._parts.shelving.now()
+        return {key: stored.expires_at - now for key, stored in found.items() if stored.expires_at > now and key not in invalid}
 
     async def run_gain(self, run: str) -> Gain:
         """What the entries of one warm run bought so far, in all processes."""

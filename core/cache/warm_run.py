@@ -45,6 +45,11 @@ class Warmed(Protocol):
         """Whether Redis took it."""
         ...
 
+    @property
+    def size_bytes(self) -> int:
+        """How large the value is before it is packed."""
+        ...
+
 
 class Warmable(Protocol):
     """What a run needs of the cache."""
@@ -75,6 +80,7 @@ class Counts:
     failed: int = 0
     reasons: list[str] = field(default_factory=list)
     load_seconds: float = 0.0
+    size_bytes: int = 0
     paused_seconds: float = 0.0
     least_life_seconds: float = 0.0
 
@@ -91,8 +97,8 @@ def least_life(cache: Warmable, plan: WarmPlan, key: str) -> float:
 
 
 def warm_enough(life: float, left: float, wanted_in_seconds: float) -> bool:
-    """Whether a value with this life left need not be loaded again: half of its life, and the hour at which it is wanted."""
-    return left >= max(KEEP_SHARE * life, min(life, wanted_in_seconds))
+    """Whether a value with this life left need not be loaded again: half of its life, and to the hour that it can reach."""
+    return left >= max(KEEP_SHARE * life, wanted_in_seconds if wanted_in_seconds <= life else 0.0)
 
 
 class WarmRun:
@@ -201,6 +207,7 @@ class WarmRun:
         counts.least_life_seconds = min(shortest, warmed.life_seconds)
         counts.loaded += 1
         counts.load_seconds += warmed.load_seconds
+        counts.size_bytes += warmed.size_bytes
         self._failures = self._unstored = 0
         self.pace.loaded(planned.family, warmed.load_seconds)
 

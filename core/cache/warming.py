@@ -31,7 +31,8 @@ ENOUGH_LOADS = 5  # A run of fewer loads says less of the next than a sample.
 class WarmReport:
     """What one run did; `seconds` without those in which it was held, `load_seconds` of all loads together.
 
-    `elsewhere` were being loaded by another process; `least_life_seconds` is the shortest life of what was loaded.
+    `elsewhere` were being loaded by another process; `size_bytes` is that of the values before they are packed,
+    `least_life_seconds` the shortest life of what was loaded.
     """
 
     plan: str
@@ -47,6 +48,7 @@ class WarmReport:
     seconds: float
     paused_seconds: float
     load_seconds: float
+    size_bytes: int
     least_life_seconds: float
     highest_concurrency: int
     slowdowns: int
@@ -95,6 +97,7 @@ class CacheWarmer:
             seconds=round(time.monotonic() - started - counts.paused_seconds, 3),
             paused_seconds=round(counts.paused_seconds, 3),
             load_seconds=round(counts.load_seconds, 3),
+            size_bytes=counts.size_bytes,
             least_life_seconds=round(counts.least_life_seconds, 1),
             highest_concurrency=pace.highest,
             slowdowns=pace.slowdowns,

@@ -34,6 +34,7 @@ async def test_a_run_fills_redis_and_leaves_memory_alone(redis_url):
         assert (report.keys, report.loaded, report.already_warm, report.failed) == (250, 250, 0, 0)
         assert sorted(loads.loaded, key=int) == [str(number) for number in range(250)]
         assert said[-1] == ("keys", 250, 250)
+        assert report.size_bytes >= 250
         assert cache.peek("lead:1") is None
         assert 0.9 * TTL_SECONDS - 1 <= report.least_life_seconds <= TTL_SECONDS
 
@@ -58,6 +59,8 @@ async def test_what_is_warm_is_skipped(redis_url):
         await cache.set("lead:0", {"id": "0"}, ttl_seconds=0.6 * TTL_SECONDS)
         wanted_at = datetime.now(UTC) + timedelta(seconds=0.7 * TTL_SECONDS)
         assert (await warmer.run(plan_of(3), "c", nowhere, wanted_at=wanted_at)).loaded == 1
+        out_of_reach = datetime.now(UTC) + timedelta(hours=10)
+        assert (await warmer.run(plan_of(3), "d", nowhere, wanted_at=out_of_reach)).loaded == 0
 
 
 async def test_ttl_and_priority_of_the_plan(redis_url):
