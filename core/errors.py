@@ -17,6 +17,7 @@ CoreError
 ├── ImportFileError          a file cannot be imported as it is
 ├── LoadError                traffic cannot be made
 ├── WarmError                a warm run gave up
+├── CacheTypeError           a value cannot be cached as it is
 ├── UsageError               an argument has a value that cannot work
 └── SampleDataError          the sample data cannot be read or loaded
 """

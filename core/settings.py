@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -19,8 +20,10 @@ from dotenv import dotenv_values
 from core.errors import SettingsError
 
 Mode = Literal["watch", "operate"]
+Pooler = Literal["none", "transaction"]
 POSTGRESQL_SCHEMES = ("postgresql", "postgres")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+CACHE_PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,64}")  # No brace: it would move a cluster's hash tag; no sign of a pattern.
 
 
 def _secret(default: Any = None) -> Any:
@@ -52,14 +55,35 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
 
-    # Database pool. 2-3 connections per core gave the highest throughput; more only queue inside PostgreSQL.
+    # Database pool. 2-3 connections per core gave the highest throughput; more only queue inside PostgreSQL. A pool that is
+    # larger than max_connections, less the reserve for operators, is refused when it connects.
     database_pool_min: int = 2
     database_pool_max: int = 8
+    database_operator_reserve: int = 5
+    database_acquire_timeout_seconds: float = 3.0
     database_connect_timeout_seconds: float = 3.0
     database_command_timeout_seconds: float = 10.0
+    database_pooler: Pooler = "none"
+    database_replica_lag_seconds: float = 5.0
 
     # Redis: a cache that is slower than this is slower than the query that it saves.
-    redis_timeout_seconds: float = 0.5
+    redis_timeout_seconds: float = 0.5  # For a connection, a ping and what a page asks.
+    cache_redis_timeout_seconds: float = 0.1  # For one round trip of the cache.
+    cache_prefix: str = "core:"  # Of every name in Redis; nothing outside it is ever written.
+
+    # Cache: what one process holds in memory, and how long a load may take before an old value, or its end.
+    cache_memory_max_bytes: int = 64_000_000
+    cache_memory_max_entries: int = 100_000
+    cache_soft_timeout_seconds: float = 0.5
+    cache_hard_timeout_seconds: float = 10.0
+    cache_stale_seconds: float = 3600.0
+
+    # Warming: an operator's own plans (TOML), when each is wanted ("popular_markets 08:00 America/Chicago, ..."), which run at
+    # the start of the console ("popular_markets, ..."), and the most loads under way in one run.
+    cache_warm_plans: str | None = None
+    cache_warm_schedule: str = ""
+    cache_warm_on_start: str = ""
+    cache_warm_concurrency: int = 4
 
     # Health: a server that is gone is shown within interval + timeout.
     health_interval_seconds: float = 2.0
@@ -68,6 +92,8 @@ class Settings:
     # What the platform promises.
     target_api_p95_seconds: float = 0.1
     target_database_p95_seconds: float = 0.05
+    target_cache_hit_rate: float = 0.9  # Claude's families left out.
+    target_cache_read_p95_seconds: float = 0.005
 
     # Sample data, loaded only into an empty embedded database.
     sample_data: bool = True
@@ -90,6 +116,17 @@ class Settings:
         )
         _check(0 <= self.database_pool_min <= self.database_pool_max, "DATABASE_POOL_MIN", "is between 0 and DATABASE_POOL_MAX")
         _check(self.database_pool_max >= 1, "DATABASE_POOL_MAX", "is at least 1")
+        _check(self.database_operator_reserve >= 0, "DATABASE_OPERATOR_RESERVE", "is 0 or more")
+        _check(self.database_pooler in ("none", "transaction"), "DATABASE_POOLER", "is 'none' or 'transaction'")
+        _check(bool(CACHE_PREFIX.fullmatch(self.cache_prefix)), "CACHE_PREFIX", "has 1 to 64 letters, digits and _ . : - only")
+        _check(self.cache_memory_max_bytes >= 1_000_000, "CACHE_MEMORY_MAX_BYTES", "is at least 1000000")
+        _check(1 <= self.cache_warm_concurrency <= 100, "CACHE_WARM_CONCURRENCY", "is a number from 1 to 100")
+        _check(0 < self.target_cache_hit_rate <= 1, "TARGET_CACHE_HIT_RATE", "is above 0 and at most 1")
+        _check(self.cache_memory_max_entries >= 100, "CACHE_MEMORY_MAX_ENTRIES", "is at least 100")
+        _check(
+            self.cache_soft_timeout_seconds <= self.cache_hard_timeout_seconds,
+            "CACHE_SOFT_TIMEOUT_SECONDS", "is no longer than CACHE_HARD_TIMEOUT_SECONDS",
+        )  # fmt: skip
         _check(min(self.sample_leads, self.sample_interactions, self.sample_properties) >= 0, "SAMPLE_LEADS", "is 0 or more")
         for name in self.__slots__:
             if name.endswith("_seconds"):
@@ -112,6 +149,11 @@ class Settings:
     def console_store_embedded(self) -> bool:
         """Whether the console keeps its own records in the embedded server."""
         return self.console_database_url is None
+
+    @property
+    def own_warm_plans(self) -> Path | None:
+        """The file of the operator's own warm plans."""
+        return Path(self.cache_warm_plans).expanduser() if self.cache_warm_plans else None
 
     @property
     def redis_embedded(self) -> bool:
@@ -183,7 +225,8 @@ def _check_url(variable: str, url: str | None, schemes: tuple[str, ...]) -> None
         return
     scheme = url.partition("://")[0]
     try:
-        _ = urlsplit(url).port
+        for host in urlsplit(url).netloc.rpartition("@")[2].split(","):  # PostgreSQL's may name several.
+            _ = urlsplit(f"//{host}").port
     except ValueError:
         raise SettingsError(f"{variable} is not a URL: its port is not a number.") from None
     _check("://" in url and scheme in schemes, variable, f"starts with {' or '.join(word + '://' for word in schemes)}")

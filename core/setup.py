@@ -65,8 +65,12 @@ class Stores:
 class Setup:
     """Runs the steps once, and again after a failure, until all are done."""
 
-    def __init__(self, settings: Settings, stores: Stores, health: Health, *, records_start: bool) -> None:
+    def __init__(
+        self, settings: Settings, stores: Stores, health: Health, *, records_start: bool, changed: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`changed` is called when rows were added: what was answered before is old."""
         self._records_start = records_start
+        self._changed = changed
         self._settings = settings
         self._stores = stores
         self._health = health
@@ -148,9 +152,15 @@ class Setup:
                 interactions=self._settings.sample_interactions,
                 properties=self._settings.sample_properties,
             )
-            report = await sample.load(connection, size=size, seed=self._settings.sample_seed, now=now, progress=self._progress)
+            try:
+                seed = self._settings.sample_seed
+                report = await sample.load(connection, size=size, seed=seed, now=now, progress=self._progress)
+            finally:  # The rows may be there although the rest failed.
+                await self._changed()
             return f"{report.rows:,} rows loaded."
         topped_up = await sample.top_up(connection, now=now)
+        if topped_up.rows:
+            await self._changed()
         return f"{topped_up.rows:,} rows added up to now." if topped_up.rows else "Runs up to now."
 
     def _progress(self, what: str, done: int, total: int) -> None:

@@ -18,6 +18,7 @@ def live() -> None:
     """What changes from second to second."""
     view = ui.run(services.overview.load())
     draw_verdict(view.verdict, view.loaded_at)
+    panels.missed_warming(view)
     panels.setup_steps(view.steps)
     panels.dependency_cards(view)
     panels.row_counts(view.counts, services.overview.environment().data_note, view.loaded_at)

@@ -28,6 +28,8 @@ ENV_MAY = {
     "core.settings": "the URLs",
     "core.database.schema": "the MetaData",
     "core.embedded": "the URL of the embedded server where no other is set",
+    "core.database.indexes.notes": "what an index revision says of itself",
+    "core.database.indexes.revision": "how an index is built beside running writes",
 }
 SLEEPS_ALLOWED = {"tests/support.py": "wait_until_async is what replaces sleeps"}
 # Written in two halves, so that this file does not accuse itself.

@@ -69,3 +69,14 @@ def test_secrets_are_neither_in_repr_nor_in_what_is_shown() -> None:
 def test_loopback_is_told_from_other_addresses(host: str, loopback: bool) -> None:
     """Only addresses that no other machine can reach count as loopback."""
     assert is_loopback(host) is loopback
+
+
+def test_a_url_may_name_several_hosts() -> None:
+    """Each with its own port, or none; a port that is no number is refused in any of them."""
+    several = Settings(database_url="postgresql://user:secret@a:5432,b,[::1]:5433/x")
+
+    assert masked(str(several.database_url)) == "postgresql://a:5432,b,[::1]:5433/x"
+    with pytest.raises(SettingsError, match="DATABASE_URL"):
+        Settings(database_url="postgresql://user@a:5432,b:port/x")
+    with pytest.raises(SettingsError, match="DATABASE_POOLER"):
+        Settings.from_env({"DATABASE_POOLER": "session"}, dotenv=None)

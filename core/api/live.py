@@ -19,14 +19,14 @@ from core.api.assets import Asset, asset_route
 from core.api.problem import problem
 from core.api.reach import GetReach
 from core.monitor import History, Recorder
+from core.monitor.windows import WINDOWS_SECONDS
 
-WINDOWS_SECONDS = (300, 3_600)
 MAX_SERIES = 20  # A page has a handful of charts with a few lines each.
 MAX_BODIES = 32
 LABEL_SEPARATOR = "|"
 
 NEXT_STEP = (
-    f"Ask for ?window=300 or ?window=3600, and for at most {MAX_SERIES} &series=metric"
+    f"Ask for ?window={', ?window='.join(map(str, WINDOWS_SECONDS))}, and for at most {MAX_SERIES} &series=metric"
     f" or &series=metric{LABEL_SEPARATOR}label; without series, for every metric."
 )
 

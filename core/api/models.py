@@ -14,12 +14,13 @@ import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
 
 from core.database.schema import INTERACTION_TYPES, PROPERTY_TYPES
-from core.platform.leads import OPEN_STATUSES
+from core.platform.leads import MOST_LEADS, OPEN_STATUSES
+from core.platform.properties import MOST_BEDROOMS, MOST_PRICE, MOST_PROPERTIES
+from core.platform.search import SLUG_MOST_CHARACTERS, WORDS_MOST_CHARACTERS
 
 MAX_EVENTS = 1_000
 MAX_DETAILS_BYTES = 16_384
 _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
-MAX_PRICE = 1e10  # numeric(12, 2) of the schema
 
 
 def _storable(text: str) -> str:
@@ -59,10 +60,10 @@ def _member_of(words: tuple[str, ...]) -> AfterValidator:
 
 
 Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
-Slug = Annotated[Text, StringConstraints(min_length=1, max_length=64)]
+Slug = Annotated[Text, StringConstraints(min_length=1, max_length=SLUG_MOST_CHARACTERS)]
 ShortText = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 Json = Annotated[dict[str, Any], AfterValidator(_storable_json)]
-Price = Annotated[float, Field(ge=0, le=MAX_PRICE, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=0, le=MOST_PRICE, allow_inf_nan=False)]
 PropertyType = Annotated[str, _member_of(PROPERTY_TYPES), Field(json_schema_extra={"enum": list(PROPERTY_TYPES)})]
 InteractionType = Annotated[str, _member_of(INTERACTION_TYPES), Field(json_schema_extra={"enum": list(INTERACTION_TYPES)})]
 LeadStatus = Annotated[str, _member_of(OPEN_STATUSES), Field(json_schema_extra={"enum": list(OPEN_STATUSES)})]
@@ -88,7 +89,7 @@ class LeadQuery(Model):
     market: Slug | None = Field(None, description="slug of a market, such as austin")
     status: LeadStatus | None = Field(None, description="only leads of this open status; hot for those to call now")
     min_score: int = Field(50, ge=0, le=100)
-    limit: int = Field(100, ge=1, le=500)
+    limit: int = Field(100, ge=1, le=MOST_LEADS)
 
 
 class PropertyQuery(Model):
@@ -98,9 +99,11 @@ class PropertyQuery(Model):
     min_price: Price | None = Field(None, description="US dollars")
     max_price: Price | None = Field(None, description="US dollars")
     property_type: PropertyType | None = None
-    min_bedrooms: int | None = Field(None, ge=0, le=100)
-    q: Annotated[Text, StringConstraints(max_length=200)] | None = Field(None, description="words, as a web search writes them")
-    limit: int = Field(50, ge=1, le=200)
+    min_bedrooms: int | None = Field(None, ge=0, le=MOST_BEDROOMS)
+    q: Annotated[Text, StringConstraints(max_length=WORDS_MOST_CHARACTERS)] | None = Field(
+        None, description="words, as a web search writes them"
+    )
+    limit: int = Field(50, ge=1, le=MOST_PROPERTIES)
 
 
 class Interaction(Body):

@@ -22,6 +22,22 @@ ANSWERS: tuple[type[BaseModel], ...] = (
 BODIES: tuple[type[BaseModel], ...] = (models.EventBatch, models.MarkBody, models.Interaction, models.AnalyticsEvent)
 
 
+def _header(description: str, pattern: str | None = None) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"} | ({"pattern": pattern} if pattern else {})}
+
+
+X_CACHE = r"^((hit|negative); tier=(memory|redis)|(miss|stale)(; reason=[a-z]+)?|bypass)$"
+CACHE_HEADERS = {
+    "X-Cache": _header(
+        "hit, negative (known to be absent), miss, stale (while a server is away) or bypass (no Redis).", X_CACHE
+    ),
+    "Age": _header("Seconds since the answer was read from the database.", "^[0-9]+$"),
+    "Server-Timing": _header("Milliseconds in the cache and in all."),
+    "X-Request-Id": _header("The caller's, or one of ours."),
+}
+BODY_HEADERS = {"ETag": _header("Of the body; If-None-Match is answered 304."), "Cache-Control": _header("private, no-cache")}
+
+
 def openapi_document(specs: Sequence[RouteSpec]) -> dict[str, Any]:
     """The document of these routes."""
     wanted = [(model, "serialization") for model in ANSWERS] + [(model, "validation") for model in BODIES]
@@ -74,13 +90,16 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _responses(spec: RouteSpec) -> dict[str, Any]:
     content = {spec.media_type: {"schema": spec.answer} if spec.answer is not None else {}}
     responses: dict[str, Any] = {str(spec.status): {"description": spec.summary, "content": content}}
+    if spec.cached:
+        responses["200"]["headers"] = {**CACHE_HEADERS, **BODY_HEADERS}
+        responses["304"] = {"description": "The caller's copy holds.", "headers": {**CACHE_HEADERS, **BODY_HEADERS}}
     if spec.query is not None or spec.body is not None:
         responses["400"] = _problem("A parameter or the body is not what the route takes.")
     if spec.body is not None:
         responses["413"] = _problem("The body is too large.")
         responses["415"] = _problem("The body is not JSON.")
     if spec.not_found:
-        responses["404"] = _problem("There is no such thing.")
+        responses["404"] = _problem("There is no such thing.") | ({"headers": CACHE_HEADERS} if spec.cached else {})
     if spec.forbidden:
         responses["403"] = _problem("The platform is only watched.")
     if spec.unready:

@@ -10,13 +10,21 @@ from starlette.responses import Response
 
 from core.api import models
 from core.api.answers import json_answer
-from core.api.parsing import parse_body, parse_query, reasons
+from core.api.cached_answers import CachedAnswers
+from core.api.parsing import parse_body, reasons
 from core.api.problem import Invalid, problem
 from core.api.reach import GetReach
+from core.api.search_keys import SearchKeys
 from core.api.spec import RouteSpec
+from core.platform.leads import ID_MOST_CHARACTERS, LeadSearch, lead_key
+from core.platform.markets import MARKET_LIST_KEY, market_key
 from core.platform.properties import PropertySearch
+from core.platform.search import SLUG_MOST_CHARACTERS
 
 CALLER = "api"
+NO_MARKET = ("There is no market with this slug.", "GET /api/markets lists them.")
+NO_LEAD = ("There is no lead with this id.", "GET /api/leads lists the best ones.")
+NO_LISTING = ("There is no such search.", "GET /api/openapi.json lists its parameters.")
 
 
 class PlatformRoutes:
@@ -24,44 +32,31 @@ class PlatformRoutes:
 
     def __init__(self, get_reach: GetReach) -> None:
         self._get_reach = get_reach
+        self._cached = CachedAnswers(get_reach)
+        self._lead_keys = SearchKeys(models.LeadQuery, LeadSearch)
+        self._property_keys = SearchKeys(models.PropertyQuery, PropertySearch)
 
     async def market_list(self, request: Request) -> Response:
         """Every market with its latest figures."""
-        reach = self._get_reach()
-        items = await reach.gate.call(reach.services.platform.markets.list())
-        return json_answer(request, {"items": items})
+        return await self._cached.answer(request, MARKET_LIST_KEY, *NO_MARKET)
 
     async def market(self, request: Request) -> Response:
         """One market with its series."""
-        reach, slug = self._get_reach(), request.path_params["slug"]
-        found = await reach.gate.call(reach.services.platform.markets.get(_storable(slug))) if _storable(slug) else None
-        if found is None:
-            return problem(404, "There is no market with this slug.", "GET /api/markets lists them.")
-        series = {kind: [{"date": day, "value": value} for day, value in points] for kind, points in found.series.items()}
-        return json_answer(request, {**dict(found.market), "series": series})
+        slug = _storable(request.path_params["slug"], SLUG_MOST_CHARACTERS)
+        return await self._cached.answer(request, market_key(slug), *NO_MARKET) if slug else problem(404, *NO_MARKET)
 
     async def lead_list(self, request: Request) -> Response:
         """The best leads by score."""
-        reach, query = self._get_reach(), parse_query(request, models.LeadQuery)
-        work = reach.services.platform.leads.list(
-            market=query.market, status=query.status, min_score=query.min_score, limit=query.limit
-        )
-        return json_answer(request, {"items": await reach.gate.call(work)})
+        return await self._cached.answer(request, self._lead_keys.of(request), *NO_LEAD)
 
     async def lead(self, request: Request) -> Response:
         """One lead with its interactions."""
-        reach, lead_id = self._get_reach(), _storable(request.path_params["id"])
-        found = await reach.gate.call(reach.services.platform.leads.get(lead_id)) if lead_id else None
-        if found is None:
-            return problem(404, "There is no lead with this id.", "GET /api/leads lists the best ones.")
-        return json_answer(request, {**dict(found.lead), "interactions": found.interactions})
+        lead_id = _storable(request.path_params["id"], ID_MOST_CHARACTERS)
+        return await self._cached.answer(request, lead_key(lead_id), *NO_LEAD) if lead_id else problem(404, *NO_LEAD)
 
     async def property_search(self, request: Request) -> Response:
         """Listings that fit."""
-        reach, query = self._get_reach(), parse_query(request, models.PropertyQuery)
-        wanted = PropertySearch(**query.model_dump(exclude={"limit"}))
-        items = await reach.gate.call(reach.services.platform.properties.search(wanted, query.limit))
-        return json_answer(request, {"items": items})
+        return await self._cached.answer(request, self._property_keys.of(request), *NO_LISTING)
 
     async def events(self, request: Request) -> Response:
         """Store a batch of events."""
@@ -83,13 +78,19 @@ def platform_specs(get_reach: GetReach) -> list[RouteSpec]:
     """Every route of the platform."""
     routes = PlatformRoutes(get_reach)
     market_schema, lead_schema = models.list_of(models.Market), models.list_of(models.LeadAnswer)
-    property_schema, detail_schema = models.list_of(models.PropertyAnswer), models.ref(models.MarketDetailAnswer)
+    property_schema = models.list_of(models.PropertyAnswer)
     return [
-        RouteSpec("/api/markets", routes.market_list, "Markets with their latest figures", market_schema),
-        RouteSpec("/api/markets/{slug}", routes.market, "One market's series", detail_schema, not_found=True),
-        RouteSpec("/api/properties", routes.property_search, "Property search", property_schema, query=models.PropertyQuery),
-        RouteSpec("/api/leads", routes.lead_list, "The best leads by score", lead_schema, query=models.LeadQuery),
-        RouteSpec("/api/leads/{id}", routes.lead, "One lead", models.ref(models.LeadDetailAnswer), not_found=True),
+        RouteSpec("/api/markets", routes.market_list, "Markets with their latest figures", market_schema, cached=True),
+        RouteSpec(
+            "/api/markets/{slug}", routes.market, "One market's series", models.ref(models.MarketDetailAnswer),
+            not_found=True, cached=True,
+        ),
+        RouteSpec(
+            "/api/properties", routes.property_search, "Property search", property_schema,
+            query=models.PropertyQuery, cached=True,
+        ),
+        RouteSpec("/api/leads", routes.lead_list, "The best leads by score", lead_schema, query=models.LeadQuery, cached=True),
+        RouteSpec("/api/leads/{id}", routes.lead, "One lead", models.ref(models.LeadDetailAnswer), not_found=True, cached=True),
         RouteSpec(
             "/api/events", routes.events, "Store events in a batch", models.ref(models.EventsAnswer),
             method="POST", status=202, body=models.EventBatch, forbidden=True,
@@ -122,9 +123,9 @@ def _sorted_out(events: list[dict[str, Any]]) -> Sorted:
     return interactions, analytics, rejected
 
 
-def _storable(text: str) -> str:
-    """The text, or nothing when PostgreSQL could hold no such text."""
+def _storable(text: str, most_characters: int) -> str:
+    """The text, or nothing when it is too long, or PostgreSQL could hold no such text."""
     try:
-        return text if "\x00" not in text and text.encode() else ""
+        return text if "\x00" not in text and text.encode() and len(text) <= most_characters else ""
     except UnicodeEncodeError:
         raise Invalid("The path is not valid UTF-8.") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -21,11 +21,17 @@ class Invalid(Exception):
         self.errors = errors
 
 
-def problem(status: int, detail: str, next_step: str = "", errors: Sequence[dict[str, Any]] = ()) -> Response:
+def problem(
+    status: int,
+    detail: str,
+    next_step: str = "",
+    errors: Sequence[dict[str, Any]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """An error answer; `next_step` says what the caller can do, `errors` what is wrong where."""
     body: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if next_step:
         body["next_step"] = next_step
     if errors:
         body["errors"] = list(errors)
-    return Response(orjson.dumps(body), status, media_type=PROBLEM)
+    return Response(orjson.dumps(body), status, headers, PROBLEM)

@@ -17,6 +17,7 @@ LABEL_NAMES = {
     "api_errors": ("route", "status"),
     "database_query_seconds": ("query",),
     "database_errors": ("query",),
+    "database_slow_queries": ("query",),
 }
 
 

@@ -14,7 +14,8 @@ from core.api.endpoint import Handler
 class RouteSpec:
     """A route; `answer` is the JSON schema of its success, None where `media_type` is not JSON.
 
-    `unready` says that a 503 has the same body as a success, `needs_servers` that a 503 is a problem.
+    `unready` says that a 503 has the same body as a success, `needs_servers` that a 503 is a problem, `cached` that headers say
+    what the cache did.
     """
 
     path: str
@@ -29,4 +30,5 @@ class RouteSpec:
     forbidden: bool = False
     needs_servers: bool = True
     unready: bool = False
+    cached: bool = False
     media_type: str = "application/json"

@@ -9,15 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from core.cache.coherence.outbox import Outbox
+from core.cache.coherence.recent import RecentChanges
 from core.cache.entry import Stored
 from core.cache.flights import Flights
 from core.cache.guard import Guard
 from core.cache.insight import Insight
 from core.cache.loading import Loaded
 from core.cache.memory_tier import MemoryTier
-from core.cache.outbox import Outbox
 from core.cache.policy import CachePolicy
-from core.cache.recent import RecentChanges
 from core.cache.redis_tier import RedisTier
 from core.cache.shelving import Shelving
 from core.cache.tags import EVERYTHING, Tags, family_tag

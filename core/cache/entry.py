@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 class Absent:
@@ -49,8 +49,7 @@ class Entry:
     in_main: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class Stored(NamedTuple):
     """One value as Redis holds it; times are of Redis' clock, in seconds since the epoch."""
 
     value: Any  # JSON, bytes, or ABSENT.

@@ -114,6 +114,8 @@ class Insight:
                 record.count("cache_stale", 1, (family, read.reason))
             case "error":
                 record.count("cache_errors", 1, (family,))
+        if read.outcome in ("hit", "negative", "miss"):
+            self._judged(family, "miss" if read.outcome == "miss" else "hit", 1)
         if read.tier == "memory" and read.outcome != "stale":
             record.record("cache_read_seconds", seconds, (family, "memory"))
         with self._lock:
@@ -177,6 +179,7 @@ class Insight:
                 self._count_hit(entry, count)
         for family, count in by_family.items():
             self._record.count("cache_hits", count, (family, "memory"))
+            self._judged(family, "hit", count)
             self._record.record("cache_saved_seconds", saved[family], (family,))
         for family, seconds in _taken(self.samples):
             # Each stands for 16 hits, so that memory and Redis weigh in a quantile what they answered.
@@ -204,8 +207,10 @@ class Insight:
                 self._hot.add(key, count)
         for family, count in negatives.items():
             self._record.count("cache_negatives", count, (family,))
+            self._judged(family, "hit", count)
         for family, count in hits.items():
             self._record.count("cache_hits", count, (family, "redis"))
+            self._judged(family, "hit", count)
             self._record.record("cache_saved_seconds", saved[family], (family,))
 
     def hottest(self, limit: int = 20) -> list[KeyCount]:

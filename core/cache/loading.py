@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from core.cache.coherence.recent import RecentChanges
 from core.cache.entry import ABSENT, Entry, Stored
 from core.cache.guard import Guard
 from core.cache.policy import CachePolicy, Priority, life_seconds
-from core.cache.recent import RecentChanges
 from core.cache.redis_tier import RedisTier
 from core.cache.shelving import Shelving
 from core.cache.tags import Tags, own_tags, tags_of

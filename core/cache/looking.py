@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import replace
 from typing import NamedTuple
 
-from core.cache.batching import Batcher
+from core.cache.coherence.recent import RecentChanges
 from core.cache.entry import ABSENT, Stored
 from core.cache.guard import Guard
 from core.cache.insight import Insight
 from core.cache.read import Reason
-from core.cache.recent import RecentChanges
 from core.cache.redis_tier import RedisTier
+from core.cache.redis_tier.batching import Batcher
 from core.cache.shelving import Shelving
 from core.cache.tags import Tags
 from core.cache.values import hold
@@ -95,4 +94,4 @@ def _of_its_own(answer: Stored | Missing) -> Stored | Missing:
     """The same for a second reader, who may change the value that he gets."""
     if isinstance(answer, Missing) or answer.value is ABSENT:
         return answer
-    return replace(answer, value=hold(answer.value).value)
+    return answer._replace(value=hold(answer.value).value)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from core.cache.coherence.recent import RecentChanges
 from core.cache.entry import ABSENT, Entry
 from core.cache.families import split
 from core.cache.insight import Insight
@@ -18,7 +19,6 @@ from core.cache.loading import Load
 from core.cache.looking import Looking
 from core.cache.memory_tier import MemoryTier
 from core.cache.reading import Reading
-from core.cache.recent import RecentChanges
 from core.cache.shelving import Shelving
 
 ManyLoader = Callable[[list[str]], Awaitable[Mapping[str, Any]]]

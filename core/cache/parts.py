@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.cache.changes import Changes
-from core.cache.coherence import Backplane, BackplaneStats
+from core.cache.coherence.backplane import Backplane, BackplaneStats
+from core.cache.coherence.outbox import Outbox, OutboxStats
+from core.cache.coherence.recent import RecentChanges
 from core.cache.flights import Flights
 from core.cache.guard import Guard
 from core.cache.insight import Insight
@@ -23,10 +25,8 @@ from core.cache.loading import Loaded, Loading, new_number
 from core.cache.looking import Looking
 from core.cache.many import ManyReads
 from core.cache.memory_tier import MemoryStats, MemoryTier
-from core.cache.outbox import Outbox, OutboxStats
 from core.cache.policy import CachePolicy
 from core.cache.reading import Reading
-from core.cache.recent import RecentChanges
 from core.cache.redis_tier import Gain, RedisTier
 from core.cache.shelving import Shelving
 from core.cache.tags import Tags
@@ -182,9 +182,12 @@ class CacheParts:
     async def _audit(self) -> None:
         """Compare a sample of memory with Redis; those that differed the last time are looked at again first."""
         entries = self.memory.entries
-        again = {key: version for key, version in self._suspects.items() if (e := entries.get(key)) and e.version == version}
+        started = time.monotonic()  # What is past its time may be older than Redis: it is held for loaders that fail.
+        fresh = {key: entry.version for key in self._suspects if (entry := entries.get(key)) and started < entry.expires_at}
+        again = {key: version for key, version in self._suspects.items() if fresh.get(key) == version}
         keys = list(entries)
-        sample = {key: entries[key].version for key in random.sample(keys, min(AUDIT_KEYS, len(keys))) if key in entries}
+        drawn = random.sample(keys, min(AUDIT_KEYS, len(keys)))
+        sample = {key: entry.version for key in drawn if (entry := entries.get(key)) and started < entry.expires_at}
         found = await self.guard.run(self.redis.get_many([*again, *sample]))
         differ = {key for key, version in (sample | again).items() if key in found and found[key].version != version}
         now = time.monotonic()

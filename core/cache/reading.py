@@ -10,6 +10,7 @@ import time
 from functools import partial
 from typing import Any
 
+from core.cache.coherence.recent import RecentChanges
 from core.cache.entry import ABSENT, Entry, Stored
 from core.cache.families import split
 from core.cache.flights import Flights, StillLoading
@@ -19,7 +20,6 @@ from core.cache.looking import Looking, Missing
 from core.cache.memory_tier import MemoryTier
 from core.cache.policy import CachePolicy
 from core.cache.read import CacheRead, Outcome, Reason, Tier
-from core.cache.recent import RecentChanges
 from core.cache.shelving import Shelving
 
 log = logging.getLogger(__name__)

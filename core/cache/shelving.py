@@ -10,11 +10,11 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+from core.cache.coherence.outbox import Outbox
+from core.cache.coherence.recent import RecentChanges
 from core.cache.entry import ABSENT, Entry, Stored
 from core.cache.memory_tier import MemoryTier
-from core.cache.outbox import Outbox
 from core.cache.policy import POLICIES, CachePolicy, Priority, early_seconds
-from core.cache.recent import RecentChanges
 from core.cache.tags import own_tags, tags_of
 from core.cache.values import hold
 

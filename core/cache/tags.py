@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from core.cache.coherence.recent import RecentChanges
 from core.cache.entry import Stored
-from core.cache.recent import RecentChanges
 
 EVERYTHING = "*"  # A tag that every value carries.
 MAX_TAGS = 100_000  # About 20 MB; beyond it all are forgotten and asked for again.

@@ -47,7 +47,8 @@ class TieredCache:
         self._find = parts.memory.entries.get
         self._hits = parts.insight.hits
         self._policy = parts.policy
-        self._read, self._get = parts.reading.read, parts.reading.get
+        self._read, self._get, self._missed = parts.reading.read, parts.reading.get, parts.reading.missed
+        self._look = parts.looking.one
 
     async def open(self) -> None:
         """Start; waits for no server."""
@@ -72,7 +73,12 @@ class TieredCache:
             if not len(self._hits) & SAMPLE_MASK:
                 self.insight.samples.append((entry.family, monotonic() - now))
             return entry.value if entry.copy is None else entry.copy(entry.value)
-        return await self._get(key, default)
+        if entry is not None:
+            return await self._get(key, default)
+        found = await self._look(key)
+        if isinstance(found, Stored):
+            return default if found.value is ABSENT else found.value
+        return _value(self._missed(key, found.reason, monotonic()), default)
 
     async def read(self, key: str, loader: Loader | None = None, **how: Any) -> CacheRead:
         """As `get`, or `get_or_load` when there is a loader, and says where the value came from."""

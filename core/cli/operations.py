@@ -1,4 +1,4 @@
-"""`python -m core operations`: what runs and what ran, in whatever process; watch one, cancel one.
+"""`python -m core operations`: what runs and what ran, in whatever process; watch one, hold one, cancel one.
 
 Exit code of `watch`: 0 when the operation is done, 1 when it failed or was interrupted, 130 when it was cancelled. Ctrl-C ends
 the watching and not the operation.
@@ -32,7 +32,7 @@ DEFAULT_LIMIT = 30
 def add_parser(commands: Any) -> None:
     """Register the command and what it can do."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        "operations", help="what runs and what ran: list, show, watch, cancel"
+        "operations", help="what runs and what ran: list, show, watch, pause, resume, cancel"
     )
     parser.set_defaults(run=_run(_list), limit=DEFAULT_LIMIT, kind=None, state=None, operator=None, before=None)
     _add_json(parser, default=False)
@@ -44,7 +44,10 @@ def add_parser(commands: Any) -> None:
     listing.add_argument("--operator", help="only those that this operator started")
     listing.add_argument("--before", type=int, metavar="ID", help="only those older than this one")
     listing.set_defaults(run=_run(_list))
-    texts = {_show: "everything about one", _watch: "follow one to its end", _cancel: "ask one to end, whoever runs it"}
+    texts = {
+        _show: "everything about one", _watch: "follow one to its end", _cancel: "ask one to end, whoever runs it",
+        _pause: "hold one at its next step, if it can be held", _resume: "let a held one go on",
+    }  # fmt: skip
     parsers = [listing]
     for action, text in texts.items():
         parsers.append(one := actions.add_parser(action.__name__.strip("_"), help=text))
@@ -65,6 +68,8 @@ def progress_line(operation: Operation) -> str:
         parts.append(f"{operation.rate_per_second:,.0f}/s")
     if operation.eta_seconds is not None:
         parts.append(f"{_length(operation.eta_seconds)} left")
+    if operation.paused_by:
+        parts.append(f"paused by {operation.paused_by}")
     return _printable("  ".join(part for part in parts if part))
 
 
@@ -167,6 +172,25 @@ async def _cancel(operations: Operations, options: argparse.Namespace) -> int:
     else:
         sys.stdout.write(f"{operation.title}: {operation.cancelled_by} asked it to end. Follow it: ")
         sys.stdout.write(f"python -m core operations watch {operation.id}\n")
+    return 0
+
+
+async def _pause(operations: Operations, options: argparse.Namespace) -> int:
+    held = await operations.pause(options.id, operator())
+    line = f"python -m core operations resume {held.id}"
+    return _held(options, held, f"{held.title}: held at its next step. Let it go on: {line}")
+
+
+async def _resume(operations: Operations, options: argparse.Namespace) -> int:
+    resumed = await operations.resume(options.id)
+    return _held(options, resumed, f"{resumed.title}: goes on.")
+
+
+def _held(options: argparse.Namespace, operation: Operation, text: str) -> int:
+    if options.json:
+        _write(told(operation))
+    else:
+        sys.stdout.write(_printable(text) + "\n")
     return 0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -30,9 +31,8 @@ async def upgrade(history: History, url: str) -> bool:
     Raises SchemaError when a newer console made the schema, or when Alembic refuses.
     """
     found = await _found(history, url)
-    known = await asyncio.to_thread(_known, history)
-    head = known[0]
-    if head in found:
+    head, known = await asyncio.to_thread(_known, history)
+    if head in found or any(head in known.get(revision, ()) for revision in found):
         return False
     if unknown := found - set(known):
         raise SchemaError(
@@ -56,10 +56,25 @@ def alembic_config(history: History, url: str | None = None) -> Config:
     return config
 
 
-def _known(history: History) -> list[str]:
-    """Every revision of the history's tables, newest first."""
-    scripts = ScriptDirectory.from_config(alembic_config(history))
-    return [script.revision for script in scripts.iterate_revisions(TABLES_BRANCH[history], "base")]
+def needs(history: History) -> dict[str, frozenset[str]]:
+    """For each revision of the history those that it stands on, near and far: its row in the version table replaces theirs."""
+    scripts = {item.revision: item for item in ScriptDirectory.from_config(alembic_config(history)).walk_revisions()}
+
+    def below(revision: str) -> frozenset[str]:
+        direct = {*_names(scripts[revision].down_revision), *_names(scripts[revision].dependencies)}
+        return frozenset(direct.union(*(below(one) for one in direct)))
+
+    return {revision: below(revision) for revision in scripts}
+
+
+def _names(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given or ())
+
+
+def _known(history: History) -> tuple[str, dict[str, frozenset[str]]]:
+    """The head of the history's tables, and every revision with those that it stands on."""
+    script = ScriptDirectory.from_config(alembic_config(history)).get_revision(TABLES_BRANCH[history])
+    return script.revision, needs(history)
 
 
 def _upgrade(history: History, url: str) -> None:

@@ -1,140 +1,182 @@
-"""Database: one asyncpg pool that answers named queries.
+"""Database: named queries answered from a pool, and from a replica where an answer may be late.
 
-Owns the connections and the translation of the driver's errors into the error tree. Refuses to connect before it is asked:
-an unreachable server is a state that `ping` reports, never an error of `open`.
+Owns the order of one question: breaker, queue, connection, statement, figures, at most one repetition. Refuses to connect
+before it is asked: an unreachable server is a state that `ping` reports, never an error of `open`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, TypeVar
 
 import asyncpg
-import orjson
 
-from core.database.failures import translated
+from core.database.connections import Connections
+from core.database.failures import CONFLICTS, translated
+from core.database.guard import Guard
+from core.database.hosts import session_attribute
+from core.database.measures import Measures, QueryStats
+from core.database.probe import Probe
 from core.database.queries import Queries
-from core.errors import DependencyDown
-from core.ports import Handle, Ping, Record
+from core.database.replica import Replica, ReplicaStats, make_replica
+from core.database.retries import FAILED_OVER, may_repeat, pauses
+from core.database.session import PoolSettings, Session
+from core.database.statements import Statement, Statements
+from core.errors import CoreError, DependencyDown, QueryError
+from core.ports import Ping, Record
+from core.resilience import CircuitBreaker
 
-PROBE_MAX_PINGS = 3  # Then a new probe connection: a paused postmaster still serves the old ones.
-CLOSE_TIMEOUT_SECONDS = 1.5
+__all__ = ["Database", "DatabaseStats", "PoolSettings"]
+
+T = TypeVar("T")
+Ask = Literal["fetch", "fetchrow", "fetchval", "execute"]
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+Work = Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[T]]
+
 TRANSACTION = "transaction"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolSettings:
-    """How one pool connects; times in seconds."""
-
-    min_size: int = 0
-    max_size: int = 8
-    connect_timeout_seconds: float = 3.0
-    command_timeout_seconds: float = 10.0
-    application_name: str = "console"
-    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStats:
-    """Connections of the pool: open, idle, and the most that it may open."""
+    """Connections of the pool: open, idle, the most that it may open, the least it keeps; and who waits for one."""
 
     size: int
     idle: int
     max_size: int
+    min_size: int = 0
+    waiting: int = 0
+    replica: ReplicaStats | None = None
 
 
 class Database:
     """Answers named queries from a pool that connects on demand."""
 
-    def __init__(self, url: str, queries: Queries, settings: PoolSettings, record: Record | None = None) -> None:
-        self._url = url
-        self._metrics = _Metrics(record)
-        self._parameter_types: dict[str, tuple[str, ...]] = {}
+    def __init__(
+        self,
+        url: str,
+        queries: Queries,
+        settings: PoolSettings,
+        record: Record | None = None,
+        *,
+        breaker: CircuitBreaker | None = None,
+        replica_url: str | None = None,
+        operator_url: str | None = None,
+    ) -> None:
         self._queries = queries
         self._settings = settings
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._probe = _Probe(self.connect)
+        self.breaker = breaker
+        self._operator_url = operator_url
+        self._measures = Measures(settings.slow_seconds, record)
+        self._statements = Statements(queries, self._measures)
+        self._parameter_types: dict[str, tuple[str, ...]] = {}
+        self._reads_by_transaction = settings.read_only and settings.pooler == "transaction"
+        attribute, limits = session_attribute(url, read_only=settings.read_only), queries["server_limits"].sql
+        self._primary = Connections(url, settings, limits, attribute, Guard(breaker))
+        self._replica = make_replica(replica_url, self._primary, settings, queries) if replica_url else None
+        self._probe = Probe(self._primary.connect)
 
     async def open(self) -> None:
-        """Make the pool; no connection is tried."""
-        if self._pool is None:
-            self._pool = asyncpg.create_pool(
-                self._url, min_size=0, max_size=self._settings.max_size, init=_init, **self._connect_arguments()
-            )
-            await self._pool
+        """Make the pools; no server is waited for."""
+        await self._primary.open()
+        if self._replica is not None:
+            await self._replica.open()
 
     async def close(self) -> None:
         """Close every connection; those still busy are cut off after 1.5 s."""
-        pool, self._pool = self._pool, None
         await self._probe.close()
-        if pool is None:
-            return
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
+        if self._replica is not None:
+            await self._replica.close()
+        await self._primary.close()
 
     async def ping(self) -> Ping:
-        """One round trip on a connection outside the pool, so that a full pool does not look like an outage."""
+        """One round trip on a connection outside the pool, past the breaker: neither a full pool nor it is an outage."""
         with translated():
             return await self._probe.ping()
 
     def stats(self) -> DatabaseStats:
         """The pool's connections now."""
-        if self._pool is None:
-            return DatabaseStats(0, 0, self._settings.max_size)
-        return DatabaseStats(self._pool.get_size(), self._pool.get_idle_size(), self._settings.max_size)
+        size, idle = self._primary.size()
+        return DatabaseStats(
+            size,
+            idle,
+            self._settings.max_size,
+            self._settings.min_size,
+            self._primary.admission.waiting,
+            self._replica.stats() if self._replica else None,
+        )
+
+    def query_stats(self) -> tuple[QueryStats, ...]:
+        """What each query has cost since the start, the one that took most time in all first."""
+        return self._measures.stats()
 
     async def fetch_all(
-        self, sql_or_name: str, *args: object, filters: Mapping[str, object] | None = None
+        self, sql_or_name: str, *args: object, filters: Mapping[str, object] | None = None, stale_ok: bool = False
     ) -> Sequence[asyncpg.Record]:
-        """All rows of a named query or a statement; raises DependencyDown, DependencyTimeout or QueryError.
+        """All rows of a named query or a statement; raises DependencyError, SchemaError or QueryError.
 
-        `filters` chooses the query's named fragments, each with its one argument.
+        `filters` chooses the query's named fragments, each with its one argument. With `stale_ok` a replica within its
+        bound of lag may answer, as it may for a query that says `-- replica`.
         """
         if filters is None:
-            sql, more = self._queries.resolve(sql_or_name), list[object]()
+            statement = self._statements.find(sql_or_name)
         else:
-            sql, more = self._queries.compose(sql_or_name, filters)
-        async with self._acquire(sql_or_name) as connection:
-            return await connection.fetch(sql, *args, *more)
+            statement, args = self._statements.compose(sql_or_name, filters), (*args, *filters.values())
+        rows: Sequence[asyncpg.Record] = await self._answer("fetch", statement, args, stale_ok)
+        return rows
 
-    async def fetch_one(self, sql_or_name: str, *args: object) -> asyncpg.Record | None:
+    async def fetch_one(self, sql_or_name: str, *args: object, stale_ok: bool = False) -> asyncpg.Record | None:
         """The first row, or None."""
-        sql = self._queries.resolve(sql_or_name)
-        async with self._acquire(sql_or_name) as connection:
-            return await connection.fetchrow(sql, *args)
+        row: asyncpg.Record | None = await self._answer("fetchrow", self._statements.find(sql_or_name), args, stale_ok)
+        return row
 
-    async def fetch_value(self, sql_or_name: str, *args: object) -> Any:
+    async def fetch_value(self, sql_or_name: str, *args: object, stale_ok: bool = False) -> Any:
         """The first column of the first row, or None."""
-        sql = self._queries.resolve(sql_or_name)
-        async with self._acquire(sql_or_name) as connection:
-            return await connection.fetchval(sql, *args)
+        return await self._answer("fetchval", self._statements.find(sql_or_name), args, stale_ok)
 
     async def execute(self, sql_or_name: str, *args: object) -> str:
         """Run a statement; returns PostgreSQL's command tag."""
-        sql = self._queries.resolve(sql_or_name)
-        async with self._acquire(sql_or_name) as connection:
-            return await connection.execute(sql, *args)
+        tag: str = await self._answer("execute", self._statements.find(sql_or_name), args, stale_ok=False)
+        return tag
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """A connection inside a transaction that commits when the block ends without an error."""
-        async with self._acquire(TRANSACTION) as connection, connection.transaction():
+    async def transaction(self, *, isolation: Isolation | None = None) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """A connection inside a transaction that commits when the block ends without an error; not to be used after it."""
+        async with self._transaction(isolation, fresh=False) as connection:
             yield connection
 
-    async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
-        """A connection of its own, outside the pool and without a command timeout, for long work; the caller closes it."""
+    async def run_transaction(self, work: Work[T], *, isolation: Isolation | None = None) -> T:
+        """Run `work` in a transaction, five times at most, as long as PostgreSQL rolls it back for a conflict or a failover.
+
+        Everything that `work` does outside of the transaction is done each time. A lost connection is not repeated: the
+        transaction may have been committed.
+        """
+        fresh, rest = False, pauses()
+        while True:
+            try:
+                async with self._transaction(isolation, fresh=fresh) as connection:
+                    result = await work(connection)
+            except QueryError as error:
+                pause = next(rest, None)
+                fresh = self._failed_over(error.__cause__)
+                if pause is None or not (fresh or isinstance(error.__cause__, CONFLICTS)):
+                    raise
+            else:
+                if fresh:
+                    self._primary.expire()
+                return result
+            await asyncio.sleep(pause)
+
+    async def connect(self, *, application_name: str | None = None) -> asyncpg.Connection[asyncpg.Record]:
+        """A connection of its own, direct and without any time limit, for long work and locks; the caller closes it.
+
+        It goes to the operator's URL where one is given, else to the pool's; raises DependencyError.
+        """
         with translated():
-            arguments = {**self._connect_arguments(), "command_timeout": None}
-            connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self._url, **arguments)
-            await _init(connection)
-            return connection
+            return await self._primary.connect_direct(self._operator_url, application_name)
 
     def sql(self, name: str) -> str:
         """The SQL of a named query, for a statement inside `transaction`."""
@@ -143,102 +185,112 @@ class Database:
     async def parameter_types(self, name: str) -> tuple[str, ...]:
         """PostgreSQL's names of the parameter types of a named query, such as int8, uuid or text."""
         if name not in self._parameter_types:
-            async with self._acquire(TRANSACTION) as connection:
+            async with self.transaction() as connection:
                 statement = await connection.prepare(self._queries.resolve(name))
                 self._parameter_types[name] = tuple(item.name for item in statement.get_parameters())
         return self._parameter_types[name]
 
-    @asynccontextmanager
-    async def _acquire(self, work: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """A connection for `work`, whose time in the queue and on the connection are recorded apart."""
-        if self._pool is None:
-            raise DependencyDown("The database is not open.", "Open the services first.")
-        asked = time.perf_counter()
-        with translated():
-            async with self._pool.acquire(timeout=self._settings.connect_timeout_seconds) as connection:
-                got = time.perf_counter()
-                self._metrics.waited(got - asked)
-                try:
-                    yield cast("asyncpg.Connection[asyncpg.Record]", connection)
-                except Exception:
-                    self._metrics.failed(work)
-                    raise
-                self._metrics.answered(work, time.perf_counter() - got)
-
-    def _connect_arguments(self) -> dict[str, Any]:
-        server_settings = {"application_name": self._settings.application_name, "timezone": "UTC"}
-        if self._settings.read_only:
-            server_settings["default_transaction_read_only"] = "on"
-        return {
-            "timeout": self._settings.connect_timeout_seconds,
-            "command_timeout": self._settings.command_timeout_seconds,
-            "server_settings": server_settings,
-        }
-
-
-class _Metrics:
-    """Records into series that are bound once; without a recorder it does nothing."""
-
-    def __init__(self, record: Record | None) -> None:
-        self._record = record
-        self._wait = record.handle("database_wait_seconds") if record else None
-        self._queries: dict[str, Handle] = {}
-
-    def waited(self, seconds: float) -> None:
-        if self._wait is not None:
-            self._wait.record(seconds)
-
-    def answered(self, work: str, seconds: float) -> None:
-        if self._record is None:
-            return
-        label = _label(work)
-        handle = self._queries.get(label)
-        if handle is None:
-            handle = self._queries[label] = self._record.handle("database_query_seconds", (label,))
-        handle.record(seconds)
-
-    def failed(self, work: str) -> None:
-        if self._record is not None:
-            self._record.count("database_errors", 1, (_label(work),))
-
-
-def _label(work: str) -> str:
-    """The name of the query; statements that are not named share one label, or their text would be a label each."""
-    return "ad hoc" if " " in work or "\n" in work else work
-
-
-class _Probe:
-    """One connection that answers pings, made anew after a failure and every few pings."""
-
-    def __init__(self, connect: Any) -> None:
-        self._connect = connect
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
-        self._pings = 0
-
-    async def ping(self) -> Ping:
-        if self._connection is None or self._connection.is_closed() or self._pings >= PROBE_MAX_PINGS:
-            await self.close()
-            self._connection = await self._connect()
-            self._pings = 0
+    async def _answer(self, ask: Ask, statement: Statement, args: tuple[object, ...], stale_ok: bool) -> Any:
+        """The answer of the replica, of the primary, or of the primary asked once more."""
+        replica = self._replica
+        if replica is not None and (stale_ok or statement.stale_ok) and replica.usable:
+            try:
+                return await self._ask_replica(replica, ask, statement, args)
+            except (DependencyDown, QueryError) as error:
+                if isinstance(error, QueryError) and not isinstance(error.__cause__, CONFLICTS):
+                    raise  # A conflict with recovery is the standby's own; every other error is the question's.
+                replica.set_aside(error)
         try:
-            started = time.perf_counter()
-            version = await self._connection.fetchval("SHOW server_version")
-            self._pings += 1
-            return Ping(time.perf_counter() - started, str(version).split(" ")[0])
-        except BaseException:
-            await self.close()
+            return await self._ask(self._primary, ask, statement, args)
+        except Exception as error:
+            if not may_repeat(error, reads=statement.reads, read_only_pool=self._settings.read_only):
+                with translated():
+                    raise
+            failed_over = self._failed_over(error)
+        with translated():
+            answer = await self._ask(self._primary, ask, statement, args, fresh=True)
+        if failed_over:
+            self._primary.expire()
+        return answer
+
+    async def _ask_replica(self, replica: Replica, ask: Ask, statement: Statement, args: tuple[object, ...]) -> Any:
+        with translated():
+            answer = await self._ask(replica.connections, ask, statement, args)
+        replica.answers += 1
+        return answer
+
+    async def _ask(
+        self, connections: Connections, ask: Ask, statement: Statement, args: tuple[object, ...], fresh: bool = False
+    ) -> Any:
+        """Send one statement on a connection of the pool; raises the driver's errors."""
+        connection = await self._admitted(connections, fresh)
+        started = time.perf_counter()
+        try:
+            if self._settings.pooler == "none":
+                answer = await getattr(connection, ask)(statement.sql, *args)
+            else:
+                answer = await self._ask_pooler(connection, ask, statement.sql, args)
+        except BaseException as error:
+            connections.guard.failed(error, time.perf_counter() - started)
+            statement.measure.failed(error)
+            if self._failed_over(error):
+                connection.outdate()
+            await connections.release(connection)
             raise
+        seconds = time.perf_counter() - started
+        connections.guard.answered(seconds)
+        statement.measure.answered(seconds, len(answer) if ask == "fetch" else ask != "execute" and answer is not None)
+        if not statement.stateless or not connections.give(connection):
+            await connections.tidy(connection)
+        return answer
 
-    async def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            # terminate, not close: a polite close waits for a server that may be paused.
-            connection.terminate()
+    @asynccontextmanager
+    async def _transaction(self, isolation: Isolation | None, *, fresh: bool) -> AsyncIterator[Session]:
+        connection = await self._admitted(self._primary, fresh)
+        measure, started = self._measures.of(TRANSACTION), time.perf_counter()
+        try:
+            with translated():
+                async with connection.transaction(isolation=isolation, readonly=self._reads_by_transaction):
+                    await self._limit(connection)
+                    yield connection
+        except BaseException as error:
+            self._primary.guard.failed(error, time.perf_counter() - started)
+            cause = error.__cause__ if isinstance(error, CoreError) and error.__cause__ else error
+            measure.failed(cause)
+            if self._failed_over(cause):
+                connection.outdate()
+            await self._primary.release(connection)
+            raise
+        seconds = time.perf_counter() - started
+        self._primary.guard.answered(seconds)
+        measure.answered(seconds, 0)
+        await self._primary.tidy(connection)
 
+    def _failed_over(self, error: BaseException | None) -> bool:
+        """Whether a write met a server that takes none, although it should."""
+        return isinstance(error, FAILED_OVER) and not self._settings.read_only
 
-async def _init(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    await connection.set_type_codec("jsonb", encoder=_encode, decoder=orjson.loads, schema="pg_catalog")
+    async def _admitted(self, connections: Connections, fresh: bool) -> Session:
+        """A connection, if the breaker lets the call through; the wait is recorded."""
+        connections.guard.check()
+        started = time.perf_counter()
+        connection = None if fresh else connections.take()
+        if connection is None:
+            try:
+                connection = await connections.acquire(fresh=fresh)
+            except BaseException as error:
+                connections.guard.failed(error, time.perf_counter() - started)
+                raise
+        self._measures.waited(time.perf_counter() - started)
+        return connection
 
+    async def _ask_pooler(self, connection: Session, ask: Ask, sql: str, args: tuple[object, ...]) -> Any:
+        """A pooler keeps no settings of ours, so each statement is a transaction that brings its own."""
+        async with connection.transaction(readonly=self._reads_by_transaction):
+            await self._limit(connection)
+            return await getattr(connection, ask)(sql, *args)
 
-def _encode(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    async def _limit(self, connection: Session) -> None:
+        """In a transaction behind a pooler: the server's own limit of a statement's time."""
+        if self._settings.pooler == "transaction":
+            await connection.execute(f"SET LOCAL statement_timeout = {self._settings.command_timeout_seconds * 1000:.0f}")

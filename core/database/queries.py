@@ -1,7 +1,8 @@
 """Queries: the named statements of `queries.sql`, with every noun replaced by the SELECT of the schema in use.
 
 Owns the file's format: `-- name: word`, one or more `-- ` lines that describe it, then one statement. A fragment is named
-`word.filter` and says `$?` for its one parameter; the statement says `[filters]` where the chosen ones are joined by AND.
+`word.filter` and says `$?` for its one parameter; the statement says `[filters]` where the chosen ones are joined by AND. A
+line `-- replica` says that an answer may be as old as the lag that is allowed to a read replica.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from core.database.schema import DEFAULT_NOUNS
 from core.errors import QueryError
 
+REPLICA = "-- replica"
 QUERIES_FILE = Path(__file__).with_name("queries.sql")
 _HEAD = re.compile(r"^-- name: ([a-z_.]+)\s*$", re.MULTILINE)
 _PARAMETER = re.compile(r"\$([0-9]+)")
@@ -22,11 +24,12 @@ _NOUN = re.compile(r"\{([a-z_]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One named statement: what it answers and the SQL as PostgreSQL gets it."""
+    """One named statement: what it answers, the SQL as PostgreSQL gets it, and whether a replica may answer."""
 
     name: str
     description: str
     sql: str
+    stale_ok: bool = False
 
 
 class Queries:
@@ -68,7 +71,8 @@ def _parse(text: str, nouns: Mapping[str, str]) -> list[Query]:
 
 def _query(name: str, body: str, nouns: Mapping[str, str]) -> Query:
     lines = body.strip().splitlines()
-    description = " ".join(line[2:].strip() for line in lines if line.startswith("--"))
+    notes = [line.strip() for line in lines if line.startswith("--")]
+    description = " ".join(note[2:].strip() for note in notes if note != REPLICA)
     sql = "\n".join(line for line in lines if not line.startswith("--")).strip().rstrip(";")
 
     def select_of(match: re.Match[str]) -> str:
@@ -77,4 +81,4 @@ def _query(name: str, body: str, nouns: Mapping[str, str]) -> Query:
             raise QueryError(f"Query {name!r} names {{{noun}}}, which the schema map does not have.")
         return f"({nouns[noun]})"
 
-    return Query(name, description, _NOUN.sub(select_of, sql))
+    return Query(name, description, _NOUN.sub(select_of, sql), stale_ok=REPLICA in notes)

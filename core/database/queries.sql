@@ -2,6 +2,7 @@
 
 -- name: market_prices
 -- Monthly median price in dollars of every market, oldest first.
+-- replica
 SELECT d.market_id, m.market_name, d.date_recorded, d.value AS median_price
 FROM {market_data} AS d
 JOIN {markets} AS m ON m.id = d.market_id
@@ -10,6 +11,7 @@ ORDER BY d.market_id, d.date_recorded
 
 -- name: market_notes
 -- Where each market's figures come from and what a reader must know of them.
+-- replica
 SELECT m.id, m.market_name, m.avg_price, m.data_from, m.data_to, m.source, m.note
 FROM {markets} AS m
 ORDER BY m.market_name
@@ -26,6 +28,7 @@ ORDER BY c.relname
 
 -- name: recent_counts
 -- What the last 30 days brought: leads made, interactions, listings; and the newest interaction.
+-- replica
 SELECT
     (SELECT count(*) FROM {leads} AS l WHERE l.created_at > now() - interval '30 days') AS leads,
     (SELECT count(*) FROM {lead_interactions} AS i WHERE i.created_at > now() - interval '30 days') AS interactions,
@@ -54,6 +57,7 @@ SELECT name, detail, reached_at FROM console.milestones ORDER BY reached_at
 
 -- name: market_list
 -- Every market with its latest figure of each kind.
+-- replica
 SELECT m.id, m.market_name AS name, m.state, m.avg_price::float8 AS avg_price, m.data_from, m.data_to, m.note,
     coalesce(f.latest, '{}'::jsonb) AS latest
 FROM {markets} AS m
@@ -77,6 +81,7 @@ m.id = $?
 
 -- name: market_series
 -- The monthly figures of one market, oldest first.
+-- replica
 SELECT d.data_type, d.date_recorded AS date, d.value
 FROM {market_data} AS d
 WHERE d.market_id = $1
@@ -85,6 +90,7 @@ ORDER BY d.data_type, d.date_recorded
 -- name: lead_list
 -- The best leads by score, newest contact first, with what they did in the last 30 days. The N leads are chosen before any
 -- interaction is read; never-contacted leads come last in their score, and the id breaks ties.
+-- replica
 WITH best AS (
     SELECT l.id, l.market_id, l.name, l.status, l.score, l.budget_range, l.property_type, l.property_preferences,
         l.assigned_agent_id, l.last_interaction_at, l.created_at, l.synthetic
@@ -126,6 +132,7 @@ LIMIT $2
 
 -- name: property_search
 -- Active listings, dearest first; the id breaks ties.
+-- replica
 SELECT p.id, p.market_id, m.market_name, m.avg_price::float8 AS market_avg_price, p.address, p.neighborhood, p.description,
     p.image_urls, p.property_type, p.price::float8 AS price, p.bedrooms, p.bathrooms::float8 AS bathrooms, p.square_feet,
     p.year_built, p.latitude, p.longitude, p.listing_date, p.synthetic
@@ -204,7 +211,8 @@ SELECT id, kind, text, marked_by, marked_at FROM console.marks WHERE marked_at >
 -- name: operations
 -- Operations, newest first.
 SELECT o.id, o.kind, o.key, o.title, o.operator, o.parameters, o.commands, o.resumable, o.state, o.what, o.done, o.total,
-    o.rate_per_second, o.started_at, o.updated_at, o.finished_at, o.cancelled_by, o.result, o.error, o.next_step, o.host, o.pid
+    o.rate_per_second, o.started_at, o.updated_at, o.finished_at, o.cancelled_by, o.result, o.error, o.next_step, o.host, o.pid,
+    o.pausable, o.paused_by
 FROM console.operations AS o
 WHERE true [filters]
 ORDER BY o.id DESC
@@ -229,7 +237,8 @@ o.id < $?
 -- name: operation
 -- One operation.
 SELECT o.id, o.kind, o.key, o.title, o.operator, o.parameters, o.commands, o.resumable, o.state, o.what, o.done, o.total,
-    o.rate_per_second, o.started_at, o.updated_at, o.finished_at, o.cancelled_by, o.result, o.error, o.next_step, o.host, o.pid
+    o.rate_per_second, o.started_at, o.updated_at, o.finished_at, o.cancelled_by, o.result, o.error, o.next_step, o.host, o.pid,
+    o.pausable, o.paused_by
 FROM console.operations AS o
 WHERE o.id = $1
 
@@ -252,28 +261,33 @@ WHERE o.key = $1 AND o.state = 'running'
 
 -- name: operation_start
 -- Remember that an operation starts; the caller holds the lock of its key.
-INSERT INTO console.operations (kind, key, title, operator, parameters, commands, resumable, host, pid)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO console.operations (kind, key, title, operator, parameters, commands, resumable, host, pid, pausable)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 RETURNING *
 
 -- name: operation_progress
--- How far an operation is, said by the process that runs it, whatever others took it for; answers who wants it to end.
+-- How far an operation is, said by the process that runs it, whatever others took it for; with $6 also who holds it ($7). Answers
+-- who wants it to end, and who holds it.
 UPDATE console.operations
 SET state = 'running', what = $2, done = $3, total = $4, rate_per_second = $5, updated_at = now(),
-    finished_at = NULL, error = '', next_step = ''
+    finished_at = NULL, error = '', next_step = '', paused_by = CASE WHEN $6 THEN $7 ELSE paused_by END
 WHERE id = $1
-RETURNING cancelled_by
+RETURNING cancelled_by, paused_by
 
 -- name: operation_finish
 -- The outcome of an operation that was over $2 seconds ago, said by the process that ran it; it replaces what others took it for.
 UPDATE console.operations
 SET updated_at = now(), finished_at = greatest(started_at, now() - make_interval(secs => $2)),
-    state = $3, what = $4, done = $5, total = $6, rate_per_second = $7, cancelled_by = $8, result = $9, error = $10, next_step = $11
+    state = $3, what = $4, done = $5, total = $6, rate_per_second = $7, cancelled_by = $8, result = $9, error = $10, next_step = $11, paused_by = NULL
 WHERE id = $1
 
 -- name: operation_cancel
 -- Ask the process that runs an operation to end it; the first who asks is remembered.
 UPDATE console.operations SET cancelled_by = coalesce(cancelled_by, $2) WHERE id = $1 AND state = 'running'
+
+-- name: operation_pause
+-- Hold an operation, or let it go on where $2 is NULL; its process looks here.
+UPDATE console.operations SET paused_by = $2 WHERE id = $1 AND state = 'running' AND pausable
 
 -- name: operations_sweep
 -- Mark as interrupted what is said to run while no session holds the lock of its key. An owner whose connection broke takes the
@@ -321,3 +335,338 @@ SELECT
 SELECT m.id, m.market_name, m.state
 FROM {markets} AS m
 ORDER BY m.market_name
+
+-- name: property_search_filters
+-- What one market's search form offers: active listings by type and by bedrooms, and their lowest and highest price.
+WITH active AS (
+    SELECT p.property_type, p.bedrooms, p.price::float8 AS price FROM {properties} AS p WHERE p.status = 'active' AND p.market_id = $1
+)
+SELECT m.id AS market_id, m.market_name, a.listings, a.min_price, a.max_price, coalesce(t.types, '{}'::jsonb) AS types,
+    coalesce(b.bedrooms, '{}'::jsonb) AS bedrooms
+FROM {markets} AS m
+CROSS JOIN (SELECT count(*) AS listings, min(price) AS min_price, max(price) AS max_price FROM active) AS a
+CROSS JOIN (
+    SELECT jsonb_object_agg(g.property_type, g.listings) AS types
+    FROM (SELECT property_type, count(*) AS listings FROM active GROUP BY property_type) AS g
+) AS t
+CROSS JOIN (
+    SELECT jsonb_object_agg(g.bedrooms, g.listings) AS bedrooms
+    FROM (SELECT bedrooms, count(*) AS listings FROM active WHERE bedrooms IS NOT NULL GROUP BY bedrooms) AS g
+) AS b
+WHERE m.id = $1
+
+-- name: lead_scoring_model
+-- What scoring needs of one market's own leads: the 25th, 50th, 75th and 90th percentiles of their budgets in dollars (the higher end
+-- of the range) and of their interactions in 30 days, the mean of these, and the share of hot ones among the open ones.
+WITH here AS (
+    SELECT l.id, l.status, (
+        SELECT max(p.part[1]::float8 * CASE p.part[2] WHEN 'm' THEN 1000000 WHEN 'k' THEN 1000 ELSE 1 END)
+        FROM regexp_matches(lower(l.budget_range), '([0-9]{1,12}(?:\.[0-9]+)?)\s*([km]?)', 'g') AS p (part)
+    ) AS budget
+    FROM {leads} AS l
+    WHERE l.market_id = $1
+), active AS (
+    SELECT i.lead_id, count(*) AS interactions
+    FROM {lead_interactions} AS i
+    WHERE i.lead_id IN (SELECT id FROM here) AND i.created_at > now() - interval '30 days'
+    GROUP BY i.lead_id
+), model AS (
+    SELECT count(*) AS leads,
+        percentile_cont(ARRAY[0.25, 0.5, 0.75, 0.9]) WITHIN GROUP (ORDER BY h.budget) AS budget_percentiles,
+        percentile_cont(ARRAY[0.25, 0.5, 0.75, 0.9]) WITHIN GROUP (ORDER BY coalesce(a.interactions, 0)) AS interaction_percentiles,
+        avg(coalesce(a.interactions, 0))::float8 AS mean_interactions,
+        (count(*) FILTER (WHERE h.status = 'hot'))::float8
+            / nullif(count(*) FILTER (WHERE h.status IN ('active', 'nurturing', 'hot')), 0) AS share_hot
+    FROM here AS h
+    LEFT JOIN active AS a ON a.lead_id = h.id
+)
+SELECT m.id AS market_id, m.market_name, model.* FROM {markets} AS m CROSS JOIN model WHERE m.id = $1
+
+-- name: ai_answers
+-- The newest stored answers to one prompt.
+SELECT r.prompt_hash, r.prompt_name, r.model_version, r.response, r.source, r.created_at
+FROM ai_responses AS r
+WHERE r.prompt_hash = $1
+ORDER BY r.created_at DESC, r.id DESC
+LIMIT $2
+
+-- name: index_list
+-- Every index of the tables $1, and those of the names $2 wherever they are: definition, state, size, use, and the parts
+-- that tell which of them do the same.
+SELECT i.indexrelid::bigint AS oid, n.nspname::text AS schema_name, t.relname::text AS table_name, c.relname::text AS index_name,
+    pg_get_indexdef(i.indexrelid) AS definition, m.amname::text AS method, i.indisvalid AS valid,
+    c.relkind = 'I' AS partitioned, i.indisunique AS is_unique,
+    EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AS of_constraint,
+    i.indnkeyatts::int AS key_count,
+    ARRAY(
+        SELECT format('%s %s', pg_get_indexdef(i.indexrelid, k, false), CASE WHEN k <= i.indnkeyatts THEN format('%s %s %s',
+            (i.indclass::oid[])[k - 1], (i.indcollation::oid[])[k - 1], (i.indoption::int2[])[k - 1]) END)
+        FROM generate_series(1, i.indnatts) AS k
+        ORDER BY k
+    ) AS parts,
+    coalesce(pg_get_expr(i.indpred, i.indrelid), '') AS predicate,
+    pg_relation_size(i.indexrelid) AS size_bytes, coalesce(s.idx_scan, 0) AS scans,
+    (to_jsonb(s) ->> 'last_idx_scan')::timestamptz AS last_scan_at
+FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indexrelid
+JOIN pg_class AS t ON t.oid = i.indrelid
+JOIN pg_namespace AS n ON n.oid = t.relnamespace
+JOIN pg_am AS m ON m.oid = c.relam
+LEFT JOIN pg_stat_all_indexes AS s ON s.indexrelid = i.indexrelid
+WHERE n.nspname = ANY(current_schemas(false)) AND (t.relname = ANY($1::text[]) OR c.relname = ANY($2::text[]))
+ORDER BY t.relname, c.relname
+
+-- name: index_parts
+-- An index of this session's own transaction as PostgreSQL writes it, and the columns that it reads.
+SELECT pg_get_indexdef(i.indexrelid) AS definition, m.amname::text AS method,
+    ARRAY(
+        SELECT DISTINCT a.attname::text
+        FROM pg_depend AS d
+        JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE d.objid = i.indexrelid AND d.refobjid = i.indrelid AND d.refobjsubid > 0
+    ) AS columns,
+    i.indnkeyatts::int AS key_count,
+    ARRAY(
+        SELECT format('%s %s', pg_get_indexdef(i.indexrelid, k, false), CASE WHEN k <= i.indnkeyatts THEN format('%s %s %s',
+            (i.indclass::oid[])[k - 1], (i.indcollation::oid[])[k - 1], (i.indoption::int2[])[k - 1]) END)
+        FROM generate_series(1, i.indnatts) AS k
+        ORDER BY k
+    ) AS parts,
+    coalesce(pg_get_expr(i.indpred, i.indrelid), '') AS predicate
+FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indexrelid
+JOIN pg_am AS m ON m.oid = c.relam
+WHERE c.relname = $1 AND (c.relnamespace = pg_my_temp_schema() OR c.relnamespace = current_schema()::regnamespace)
+
+-- name: index_has_expressions
+-- Whether an index is over an expression, of which PostgreSQL knows nothing before ANALYZE.
+SELECT i.indexprs IS NOT NULL AS has_expressions FROM pg_index AS i WHERE i.indexrelid = to_regclass($1)
+
+-- name: index_builds
+-- The builds that run in this database: what, how far, who, and whom each waits for.
+SELECT p.pid, p.index_relid::bigint AS index_oid, x.relname::text AS index_name, t.relname::text AS table_name, p.command, p.phase,
+    p.lockers_total, p.lockers_done, p.blocks_total, p.blocks_done, p.tuples_total, p.tuples_done,
+    a.application_name, a.usename::text AS user_name, host(a.client_addr) AS client, a.query_start AS started_at, a.query,
+    pg_blocking_pids(p.pid) AS blocked_by
+FROM pg_stat_progress_create_index AS p
+JOIN pg_stat_activity AS a ON a.pid = p.pid
+LEFT JOIN pg_class AS x ON x.oid = p.index_relid
+LEFT JOIN pg_class AS t ON t.oid = p.relid
+WHERE p.datname = current_database()
+
+-- name: index_turn
+-- Take the one turn to build or drop an index in this database, if nobody else has it. Asked again and again: a session that
+-- waits in the statement itself holds a snapshot, for which the build would wait.
+SELECT pg_try_advisory_lock(hashtextextended('console: one index at a time', 0)) AS taken
+
+-- name: index_turn_holder
+-- Who has the turn now.
+SELECT a.pid, a.application_name, a.usename::text AS user_name, host(a.client_addr) AS client, a.state, a.query,
+    extract(epoch FROM clock_timestamp() - coalesce(a.query_start, a.backend_start))::float8 AS seconds
+FROM pg_locks AS l
+JOIN pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+    AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+    AND (l.classid::int8 << 32) | l.objid::int8 = hashtextextended('console: one index at a time', 0)
+
+-- name: index_waits
+-- The sessions that keep others waiting: those of these process ids.
+SELECT a.pid, a.application_name, a.usename::text AS user_name, a.backend_type, a.state, a.query,
+    extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start, a.backend_start))::float8 AS seconds
+FROM pg_stat_activity AS a
+WHERE a.pid = ANY($1::int[])
+
+-- name: index_blocked_by
+-- Whom a session waits for now.
+SELECT pg_blocking_pids($1) AS pids
+
+-- name: index_holders
+-- Whom a build on the table $1 would wait for now: transactions with a lock that it needs, or with a snapshot older than $2 seconds.
+SELECT a.pid, a.application_name, a.usename::text AS user_name, a.backend_type, a.state, a.query,
+    extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start))::float8 AS seconds,
+    coalesce(max(l.mode) FILTER (WHERE l.mode = 'AccessExclusiveLock'),
+        max(l.mode) FILTER (WHERE l.mode <> 'AccessShareLock' AND l.mode <> 'RowShareLock')) AS lock_mode,
+    a.backend_xmin IS NOT NULL AS has_snapshot,
+    bool_or(coalesce(l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+        'AccessExclusiveLock'), false)) AS keeps_from_starting
+FROM pg_stat_activity AS a
+LEFT JOIN pg_locks AS l ON l.pid = a.pid AND l.locktype = 'relation' AND l.granted AND l.relation = to_regclass($1)::oid
+    AND l.database = a.datid
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.xact_start IS NOT NULL
+    AND a.backend_type NOT IN ('autovacuum worker', 'parallel worker', 'walsender')
+GROUP BY a.pid, a.application_name, a.usename, a.backend_type, a.state, a.query, a.xact_start, a.query_start, a.backend_xmin
+HAVING bool_or(coalesce(l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+        'AccessExclusiveLock'), false))
+    OR ((a.backend_xmin IS NOT NULL OR bool_or(l.mode = 'RowExclusiveLock')) AND clock_timestamp() - a.xact_start > make_interval(secs => $2))
+ORDER BY seconds DESC
+
+-- name: index_prepared
+-- Prepared transactions of this database: a build waits until each is committed or rolled back.
+SELECT x.gid, x.owner::text AS user_name, extract(epoch FROM now() - x.prepared)::float8 AS seconds
+FROM pg_prepared_xacts AS x
+WHERE x.database = current_database()
+
+-- name: index_table
+-- What an index on the table $1 costs and may: rows, sizes, updates, rights, settings. No row where there is no such table.
+SELECT c.relkind::text AS kind, c.relname::text AS table_name, greatest(c.reltuples, 0)::float8 AS rows,
+    c.reltuples < 0 AS never_analysed, pg_relation_size(c.oid) AS table_bytes, coalesce(s.n_tup_upd, 0) AS updates,
+    coalesce(s.n_tup_hot_upd, 0) AS hot_updates, pg_has_role(c.relowner, 'USAGE') AS owned, pg_is_in_recovery() AS in_recovery,
+    current_setting('transaction_read_only')::bool AS read_only, current_setting('maintenance_work_mem') AS memory,
+    pg_size_bytes(current_setting('maintenance_work_mem')) AS memory_bytes,
+    ARRAY(
+        SELECT DISTINCT a.attname::text
+        FROM pg_index AS i
+        JOIN pg_class AS x ON x.oid = i.indexrelid
+        JOIN pg_am AS m ON m.oid = x.relam AND m.amname <> 'brin'
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND (a.attnum = ANY(i.indkey::int2[]) OR EXISTS (
+            SELECT FROM pg_depend AS d WHERE d.objid = i.indexrelid AND d.refobjid = c.oid AND d.refobjsubid = a.attnum))
+        WHERE i.indrelid = c.oid AND a.attnum > 0
+    ) AS indexed_columns
+FROM pg_class AS c
+LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
+WHERE c.oid = to_regclass($1)
+
+-- name: index_widths
+-- Bytes that each of the columns $2 of the table $1 takes in a row, by the statistics.
+SELECT a.attname::text AS column_name, coalesce(nullif(a.attlen, -1)::float8, s.avg_width::float8, 32) AS width, t.typalign::text AS align
+FROM pg_attribute AS a
+JOIN pg_type AS t ON t.oid = a.atttypid
+JOIN pg_class AS c ON c.oid = a.attrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
+WHERE a.attrelid = to_regclass($1) AND a.attname = ANY($2::text[])
+
+-- name: index_stamps
+-- The revisions on record as present; the record belongs to Alembic.
+SELECT v.version_num FROM platform_schema_version AS v
+
+-- name: index_stamps_kept
+-- Whether the platform's database keeps Alembic's record.
+SELECT to_regclass('platform_schema_version') IS NOT NULL AS kept
+
+-- name: server_limits
+-- How many sessions PostgreSQL allows in all, keeps for others, and allows to this role and this database (-1: no own limit).
+SELECT current_setting('max_connections')::int AS max_connections,
+    current_setting('superuser_reserved_connections')::int
+        + coalesce(current_setting('reserved_connections', true)::int, 0) AS reserved,
+    coalesce((SELECT CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END
+        FROM pg_roles AS r WHERE r.rolname = session_user), -1) AS role_limit,
+    coalesce((SELECT d.datconnlimit FROM pg_database AS d WHERE d.datname = current_database()), -1) AS database_limit,
+    pg_backend_pid() AS backend_pid
+
+-- name: wal_written
+-- How far the primary has written its log, in bytes, and which system it is.
+SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::int8 AS position, c.system_identifier FROM pg_control_system() AS c
+
+-- name: wal_replayed
+-- How far a standby has replayed the log, in bytes (NULL: it is no standby), and which system it is a copy of.
+SELECT (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::int8 AS position, c.system_identifier FROM pg_control_system() AS c
+
+-- name: warm_popular_markets
+-- The markets with the most open leads among the newest 20,000 leads, at most $1; a ranking that reads no more of a large table.
+SELECT m.id AS market, count(n.market_id) AS wanted
+FROM {markets} AS m
+LEFT JOIN (SELECT l.market_id, l.status FROM {leads} AS l ORDER BY l.id DESC LIMIT 20000) AS n
+    ON n.market_id = m.id AND n.status IN ('active', 'hot', 'nurturing')
+GROUP BY m.id
+ORDER BY wanted DESC, m.id
+LIMIT $1
+
+-- name: warm_top_leads
+-- The $1 best open leads of each market, at most 10,000 in all, best first: those that stand on top of its list.
+SELECT r.id, r.market_id AS market, r.score AS wanted
+FROM (
+    SELECT l.id, l.market_id, l.score,
+        row_number() OVER (
+            PARTITION BY l.market_id ORDER BY l.score DESC, l.last_interaction_at DESC NULLS LAST, l.id
+        ) AS place
+    FROM {leads} AS l
+    WHERE l.status IN ('active', 'hot', 'nurturing') AND l.score >= 50
+) AS r
+WHERE r.place <= $1
+ORDER BY r.place, r.score DESC, r.id
+LIMIT 10000
+
+-- name: warm_property_searches
+-- Markets and types of property by how many of the newest 20,000 leads that are open look for them; a market alone has type NULL.
+SELECT n.market_id AS market, n.property_type, count(*) AS wanted
+FROM (SELECT l.market_id, l.property_type, l.status FROM {leads} AS l ORDER BY l.id DESC LIMIT 20000) AS n
+WHERE n.status IN ('active', 'hot', 'nurturing') AND n.property_type IS NOT NULL
+GROUP BY GROUPING SETS ((n.market_id), (n.market_id, n.property_type))
+ORDER BY wanted DESC, n.market_id, n.property_type
+LIMIT $1
+
+-- name: warm_ai_answers
+-- The prompts that occur most among the newest 10,000 stored answers, at most $1.
+SELECT n.prompt_hash AS hash, count(*) AS wanted
+FROM (SELECT r.prompt_hash FROM ai_responses AS r ORDER BY r.id DESC LIMIT 10000) AS n
+GROUP BY n.prompt_hash
+ORDER BY wanted DESC, n.prompt_hash
+LIMIT $1
+
+-- name: lead_summary
+-- For each market the leads made in the last $1 days: how many, how many of them are open or hot, and their mean score.
+SELECT m.id AS market_id, m.market_name, count(l.created_at) AS leads,
+    count(*) FILTER (WHERE l.status IN ('active', 'nurturing', 'hot')) AS open_leads, count(*) FILTER (WHERE l.status = 'hot') AS hot_leads,
+    avg(l.score)::float8 AS mean_score
+FROM {markets} AS m
+LEFT JOIN {leads} AS l ON l.market_id = m.id AND l.created_at > now() - make_interval(days => $1)
+GROUP BY m.id, m.market_name
+ORDER BY m.market_name, m.id
+
+-- name: sessions
+-- The sessions of this database, and those of others that keep one of it waiting: what each does, and whom it waits for.
+WITH here AS (
+    SELECT a.*, CASE WHEN a.wait_event_type = 'Lock' THEN pg_blocking_pids(a.pid) ELSE '{}' END AS blocked_by
+    FROM pg_stat_activity AS a
+    WHERE a.datname = current_database()
+), waits AS (
+    SELECT l.pid, min(l.waitstart) AS since, min(CASE l.locktype
+        WHEN 'relation' THEN format('%s of %s', l.mode, coalesce(c.relname::text, l.relation::text))
+        WHEN 'transactionid' THEN 'the end of another transaction'
+        ELSE format('%s of %s', l.mode, l.locktype) END) AS waits_for
+    FROM pg_locks AS l
+    LEFT JOIN pg_class AS c ON c.oid = l.relation AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+    WHERE NOT l.granted
+    GROUP BY l.pid
+)
+SELECT a.pid, a.backend_type, a.usename::text AS user_name, a.application_name, host(a.client_addr) AS client, a.state,
+    left(a.query, 2000) AS query, a.backend_start, a.query_start, a.blocked_by, w.waits_for,
+    extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS transaction_seconds,
+    extract(epoch FROM clock_timestamp() - a.state_change)::float8 AS state_seconds,
+    CASE WHEN cardinality(a.blocked_by) > 0
+        THEN extract(epoch FROM clock_timestamp() - coalesce(w.since, a.query_start))::float8 END AS waiting_seconds,
+    concat_ws(': ', a.wait_event_type, a.wait_event) AS wait, a.pid = pg_backend_pid() AS own
+FROM here AS a
+LEFT JOIN waits AS w ON w.pid = a.pid
+ORDER BY cardinality(a.blocked_by) DESC, a.state, a.xact_start, a.pid
+LIMIT 500
+
+-- name: session_rights
+-- Whether this role sees what others' sessions do, and its name as SQL writes it.
+SELECT quote_ident(current_user) AS user_name, pg_has_role('pg_read_all_stats', 'USAGE') AS may_read
+
+-- name: cancel_session
+-- End the statement of the client session $1 that began at $2, if it still runs the one that began at $3.
+SELECT pg_cancel_backend(a.pid) AS cancelled
+FROM pg_stat_activity AS a
+WHERE a.pid = $1 AND a.backend_start = $2 AND a.query_start = $3 AND a.state = 'active' AND a.backend_type = 'client backend'
+    AND a.pid <> pg_backend_pid()
+
+-- name: server_statements_state
+-- Whether pg_stat_statements is installed where this session looks, and whether this role sees what others asked.
+SELECT to_regclass('pg_stat_statements') IS NOT NULL AS installed, pg_has_role('pg_read_all_stats', 'USAGE') AS may_read,
+    quote_ident(current_user) AS user_name
+
+-- name: server_statements_reset
+-- When the statistics of pg_stat_statements were last reset.
+SELECT s.stats_reset FROM pg_stat_statements_info AS s
+
+-- name: server_statements
+-- The 500 statements of this database that took most time since the statistics were reset.
+SELECT s.userid::bigint AS userid, s.queryid, s.toplevel, left(s.query, 500) AS query, s.calls, s.total_exec_time / 1000 AS seconds, s.rows,
+    s.shared_blks_hit AS hit, s.shared_blks_read AS read
+FROM pg_stat_statements AS s
+WHERE s.dbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()) AND s.queryid IS NOT NULL
+ORDER BY s.total_exec_time DESC
+LIMIT 500

@@ -212,6 +212,8 @@ operations = sa.Table(
     sa.Column("error", sa.Text, nullable=False, server_default=""),
     sa.Column("next_step", sa.Text, nullable=False, server_default=""),
     sa.Column("host", sa.Text, nullable=False), sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("pausable", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("paused_by", sa.Text, comment="who holds it; its process looks here"),
     _one_of("state", OPERATION_STATES),
     sa.Index("operations_running_key_key", "key", unique=True, postgresql_where=sa.text("state = 'running'")),
     # A running row is written twice a second: room on its page keeps that heap-only (HOT).

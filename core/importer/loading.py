@@ -151,7 +151,7 @@ async def _load(connection: Connection, reading: Reading, rejects: Rejects, prog
         kind=kind.name, table=kind.table, file=request.file_name, dry_run=request.dry_run, read=read, good=good,
         inserted=outcome.inserted, repeated_in_file=outcome.repeated_in_file, already_there=outcome.already_there,
         rejected=rejects.count, reasons=tuple(rejects.first), notes=tuple(notes), dialect=reading.dialect,
-        mapping=reading.mapping.parts,
+        mapping=reading.mapping.parts, market=reading.plan.market.constant if reading.plan.market else None,
     )  # fmt: skip
 
 

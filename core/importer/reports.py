@@ -105,6 +105,7 @@ class ImportReport:
     markets_created: tuple[str, ...] = ()
     dialect: Dialect | None = None
     mapping: tuple[str, ...] = field(default=())
+    market: str | None = None  # The one of all rows; None: the rows say it.
     duration_seconds: float = 0.0
 
     @property

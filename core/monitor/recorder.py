@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.monitor.clock import SteadyClock
+from core.monitor.distribution import Distribution, distribution
 from core.monitor.registry import Registry
 from core.monitor.timeline import History, Points
 from core.monitor.windows import WINDOWS_SECONDS, Cut, Labels, MetricsSnapshot, SeriesSnapshot, Window, build_snapshot, summary
@@ -120,6 +121,17 @@ class Recorder:
         """One metric over all of its labels: far cheaper than a snapshot, and shared like it."""
         _check_window(window_seconds)
         return self._view(("total", metric, window_seconds), lambda: self._take_total(metric, window_seconds))
+
+    def distribution(self, metric: str, labels: Labels, window_seconds: int = 300) -> Distribution:
+        """How the times of one series are spread; shared like a total."""
+        _check_window(window_seconds)
+
+        def take() -> Distribution:
+            with self._folding:
+                slots = self._window(window_seconds).of(self._registry.find(metric, labels))
+            return distribution(slots)
+
+        return self._view(("distribution", metric, labels, window_seconds), take)
 
     def history(self, metric: str, window_seconds: int, labels: Labels | None = None) -> History:
         """One metric over time, merged over all labels when `labels` is None; computed once per fold and shared."""

@@ -150,11 +150,13 @@ def _cumulated(slots: Sequence[Slot], rows: NDArray[np.int64], size: int) -> tup
 def _quantiles(
     cumulated: NDArray[np.int64], samples: NDArray[np.int64], percent: int, steps: _Steps, lowest: int
 ) -> list[float | None]:
+    if not cumulated[-1, -1]:  # A counter, or nothing at all.
+        return [None] * (steps.rows - steps.lead)
     totals = np.concatenate(([0], np.cumsum(samples)))
     ends = np.arange(steps.lead, steps.rows) + 1
     # The last row before which all but enough of the samples lie: the shortest stretch that holds enough of them.
     starts = np.searchsorted(totals, totals[ends] - ENOUGH_SAMPLES[percent], side="right") - 1
-    good = (samples[ends - 1] > 0) & (starts >= 0) & (ends - starts <= steps.lead) & (cumulated[-1, -1] > 0)
+    good = (samples[ends - 1] > 0) & (starts >= 0) & (ends - starts <= steps.lead)
     found: list[float | None] = [None] * len(ends)
     if good.any():
         begun, ended = starts[good], ends[good]

@@ -2,5 +2,6 @@
 
 from core.operations.operation import Choices, Operation, OperationRequest, Started, State, Work
 from core.operations.operations import Operations
+from core.operations.pause import Pause
 
-__all__ = ["Choices", "Operation", "OperationRequest", "Operations", "Started", "State", "Work"]
+__all__ = ["Choices", "Operation", "OperationRequest", "Operations", "Pause", "Started", "State", "Work"]

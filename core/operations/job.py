@@ -14,6 +14,7 @@ from typing import Any
 
 from core.operations.bounds import bounded_count, bounded_text
 from core.operations.operation import Operation, State
+from core.operations.pause import Pause
 from core.operations.rate import Rate
 
 HEARTBEAT_SECONDS = 1.0
@@ -28,6 +29,8 @@ class Job:
         self.over_at = 0.0
         self.task: asyncio.Task[Mapping[str, Any]] | None = None
         self.turn_lost = False
+        self.pause: Pause | None = None
+        self._hold_unsaid = False
         self._operation = operation
         self._rate = Rate()
         self._changed = False
@@ -75,6 +78,28 @@ class Job:
         self._changed = False
         self._written_at = time.monotonic()
 
+    def hold(self, operator: str | None) -> None:
+        """Hold the work in the name of an operator, or let it go on with None; the store hears of it later."""
+        self._hold_unsaid = self._changed = True
+        self._hold(operator)
+
+    def hold_word(self) -> tuple[bool, str | None]:
+        """Whether the store is still to hear who holds the work, and who does."""
+        return self._hold_unsaid, self._operation.paused_by
+
+    def heard(self, said: tuple[bool, str | None], stored: str | None) -> None:
+        """Take what the store answered to `said`: another process may hold the work, or let it go on."""
+        if said == self.hold_word():
+            self._hold_unsaid = False
+            self._hold(stored)
+
+    def _hold(self, operator: str | None) -> None:
+        if self.pause is None or operator == self._operation.paused_by:
+            return
+        self._operation = replace(self._operation, paused_by=operator, updated_at=datetime.now(UTC))
+        self._rate.reset()  # The time that it was held is no measure of its speed.
+        self.pause.hold(operator is not None)
+
     def cancel(self, operator: str) -> None:
         """Ask the work to end, in the name of whoever asked first."""
         if not self._operation.cancelled_by:
@@ -90,7 +115,7 @@ class Job:
         """Set the outcome; the first one stays."""
         if self.over.is_set():
             return
-        self._operation = replace(self.snapshot(), state=state, result=result, error=bounded_text(error))
+        self._operation = replace(self.snapshot(), state=state, result=result, error=bounded_text(error), paused_by=None)
         now = datetime.now(UTC)
         self._operation = replace(self._operation, next_step=bounded_text(next_step), updated_at=now, finished_at=now)
         self.over_at = time.monotonic()

@@ -185,9 +185,13 @@ class Keeper:
         operation = job.snapshot()
         job.written()
         progress = (operation.what, operation.done, operation.total, operation.rate_per_second)
-        cancelled_by = await self._session.fetch("operation_progress", job.id, *progress)
-        if cancelled_by and not operation.cancelled_by:
-            job.cancel(str(cancelled_by))
+        hold_word = job.hold_word()
+        row = await self._session.fetch("operation_progress", job.id, *progress, *hold_word)
+        if row is None:
+            return
+        job.heard(hold_word, row["paused_by"])
+        if row["cancelled_by"] and not operation.cancelled_by:
+            job.cancel(str(row["cancelled_by"]))
 
     async def _settle(self, job: Job) -> None:
         """Write the outcome, release the lock, forget the job; an outcome that cannot be written in an hour is logged."""

@@ -60,6 +60,8 @@ class Operation:
     next_step: str
     host: str
     pid: int
+    pausable: bool = False
+    paused_by: str | None = None
 
     @property
     def running(self) -> bool:

@@ -21,6 +21,7 @@ from core.operations.bounds import bounded_json, bounded_lines, bounded_text
 from core.operations.job import Job
 from core.operations.keeper import Keeper
 from core.operations.operation import Choices, Operation, OperationRequest, Started, State, Work
+from core.operations.pause import Pause
 from core.operations.records import OperationRecords
 from core.operations.session import LockSession
 
@@ -62,19 +63,20 @@ class Operations:
             job.end("interrupted", error="The console ended while it ran.", next_step=_again(job.snapshot()))
         await self._keeper.close()
 
-    async def start(self, request: OperationRequest, work: Work) -> Started:
+    async def start(self, request: OperationRequest, work: Work, pause: Pause | None = None) -> Started:
         """Run `work`, unless an operation with this key runs already, in whatever process: then that one is returned.
 
+        A work that waits for `pause` between its steps can be held by an operator.
         Raises OperationError before the store is set up or when it cannot be told whether one runs, DependencyError when the
         store is down.
         """
         if self._state != "open":
             raise OperationError(f"{request.title}: operations are not open.", "Wait until the console has started.")
-        bounded = _bounded(request)
+        bounded = (*_bounded(request), pause is not None)
         try:
             async with asyncio.timeout(START_TIMEOUT_SECONDS):
                 while True:
-                    started = await self._keeper.attempt(bounded, lambda job: self._run(job, work))
+                    started = await self._keeper.attempt(bounded, lambda job: self._run(job, work, pause))
                     if started is not None:
                         return started
                     await asyncio.sleep(START_POLL_SECONDS)
@@ -95,11 +97,32 @@ class Operations:
         await self._records.ask_to_cancel(operation_id, operator)
         return await self.get(operation_id)
 
+    async def pause(self, operation_id: int, operator: str) -> Operation:
+        """Hold a running operation at its next step, whichever process runs it; OperationError when it cannot be held."""
+        return await self._hold(operation_id, bounded_text(operator, TITLE_MAX_CHARACTERS))
+
+    async def resume(self, operation_id: int) -> Operation:
+        """Let a held operation go on; OperationError when it is over already."""
+        return await self._hold(operation_id, None)
+
     async def get(self, operation_id: int) -> Operation:
         """One operation as last known; OperationError when there is none."""
         if (job := self._keeper.job(operation_id)) is not None:
             return job.snapshot()
         return await self._records.get(operation_id)
+
+    async def _hold(self, operation_id: int, operator: str | None) -> Operation:
+        operation = await self.get(operation_id)
+        if not operation.running:
+            raise OperationError(f"Operation {operation_id} is over already: {operation.state}.", "There is nothing to hold.")
+        if not operation.pausable:
+            raise OperationError(f"{operation.title}: this cannot be paused.", "Cancel it, and start it again later.")
+        if (job := self._keeper.job(operation_id)) is not None:
+            job.hold(operator)
+            self._keeper.wake()
+            return job.snapshot()
+        await self._records.ask_to_hold(operation_id, operator)
+        return await self.get(operation_id)
 
     async def list(
         self,
@@ -144,7 +167,9 @@ class Operations:
         """The operations that this process runs now; no I/O, safe from any thread."""
         return tuple(job.snapshot() for job in self._keeper.jobs() if not job.over.is_set())
 
-    def _run(self, job: Job, work: Work) -> None:
+    def _run(self, job: Job, work: Work, pause: Pause | None) -> None:
+        job.pause = pause
+
         async def call() -> Mapping[str, Any]:
             return await work(job.report)
 

@@ -62,6 +62,11 @@ class OperationRecords:
         with schema_needed():
             await self._store.execute("operation_cancel", operation_id, operator)
 
+    async def ask_to_hold(self, operation_id: int, operator: str | None) -> None:
+        """Leave the wish to hold an operation, or with None to let it go on, where its own process looks for it."""
+        with schema_needed():
+            await self._store.execute("operation_pause", operation_id, operator)
+
     async def _sweep(self) -> None:
         """Mark what was left behind, at most once a second for all who read here."""
         if time.monotonic() - self._swept_at >= SWEEP_SECONDS:

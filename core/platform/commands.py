@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from core.importer import ImportRequest
 from core.sample import SampleSize
@@ -33,3 +34,13 @@ def generate_line(size: SampleSize, seed: int | None) -> str:
     if seed is not None:
         parts.append(f"--seed {seed}")
     return f"python -m core generate {' '.join(parts)}"
+
+
+def warm_line(plan: str) -> str:
+    """`python -m core warm ...` for a plan."""
+    return f"python -m core warm {plan}"
+
+
+def migrate_line(action: str, names: Sequence[str], target: str | None = None) -> str:
+    """`python -m core migrate ...` for indexes; `target` where its name must be typed."""
+    return shlex.join(["python", "-m", "core", "migrate", action, *names, *(["--target", target] if target else [])])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,8 +17,9 @@ from core import importer, sample
 from core.database.pool import Database
 from core.errors import DependencyDown, DependencyTimeout, UsageError
 from core.health import Health
-from core.importer import ImportRequest, Market, statement_of
+from core.importer import ImportReport, ImportRequest, Market, statement_of
 from core.operations import OperationRequest, Operations, Started, Work
+from core.platform.changes import PlatformChanges
 from core.platform.commands import generate_line, import_line
 from core.platform.panel import Kept, Panel
 from core.platform.uploads import Uploads
@@ -73,10 +74,17 @@ class DataOperations:
     """Starts what changes the data, and knows what data there is."""
 
     def __init__(
-        self, settings: Settings, database: Database, operations: Operations, setup: Setup, health: Health, uploads: Uploads
+        self,
+        settings: Settings,
+        database: Database,
+        operations: Operations,
+        setup: Setup,
+        health: Health,
+        uploads: Uploads,
+        changes: PlatformChanges,
     ) -> None:
         self._settings, self._database, self._operations = settings, database, operations
-        self._setup, self._health = setup, health
+        self._setup, self._health, self._changes = setup, health, changes
         self.uploads = uploads
         self._tables = Kept(self._load_tables, FACTS_MAX_AGE_SECONDS)
         self._markets = Kept(self._load_markets, FACTS_MAX_AGE_SECONDS)
@@ -146,6 +154,7 @@ class DataOperations:
         return measured or RATE_EXPECTED
 
     async def _import(self, request: ImportRequest, progress: Progress) -> Mapping[str, Any]:
+        report: ImportReport | None = None
         try:
             connection = await self._database.connect()
             try:
@@ -155,7 +164,8 @@ class DataOperations:
         finally:
             if not request.dry_run:
                 self.uploads.remove(request.path)
-        self._forget()
+                changes = self._changes  # Without a report the commit may have come through all the same.
+                await self._changed(changes.everything() if report is None else changes.of(request.kind, report.market))
         return {**asdict(report), "rows_per_second": round(report.rows_per_second, 1)}
 
     async def _generate(self, size: SampleSize, seed: int, progress: Progress) -> Mapping[str, Any]:
@@ -164,13 +174,14 @@ class DataOperations:
             report = await sample.generate(connection, size=size, seed=seed, now=datetime.now(UTC), progress=progress)
         finally:
             connection.terminate()
-        self._forget()
+            await self._changed(self._changes.everything())  # Also of a run that was cancelled after its leads.
         return {**asdict(report), "rows": report.rows, "rows_per_second": round(report.rows_per_second, 1), "seed": seed}
 
-    def _forget(self) -> None:
-        """What is kept of the tables is from before."""
+    async def _changed(self, removal: Coroutine[Any, Any, None]) -> None:
+        """What is kept of the tables is from before, here and in the cache; a cancel does not stop the removal."""
         self._tables = Kept(self._load_tables, FACTS_MAX_AGE_SECONDS)
         self._markets = Kept(self._load_markets, FACTS_MAX_AGE_SECONDS)
+        await asyncio.shield(asyncio.create_task(removal, name="invalidate-changed"))
 
     async def _load_tables(self) -> tuple[TableFacts, ...]:
         rows = {row["table_name"]: row for row in await self._database.fetch_all("table_sizes", list(TABLE_TITLES))}

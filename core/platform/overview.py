@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from core.cache.redis_tier import RedisStats, RedisTier
+from core.cache.warming.schedule import Scheduled
 from core.database.pool import Database, DatabaseStats
 from core.database.schema import platform as platform_tables
 from core.health import DependencyStatus, Health
@@ -82,6 +84,7 @@ class OverviewView:
     redis: Panel[RedisStats]
     pool: DatabaseStats
     first_steps: tuple[FirstStep, ...]
+    missed_warming: tuple[Scheduled, ...]
     loaded_at: datetime
 
 
@@ -110,6 +113,7 @@ class Overview:
         health: Health,
         setup: Setup,
         milestones: Milestones,
+        missed_warming: Callable[[], tuple[Scheduled, ...]],
     ) -> None:
         self._settings = settings
         self._database = database
@@ -117,6 +121,7 @@ class Overview:
         self._health = health
         self._setup = setup
         self._milestones = milestones
+        self._missed_warming = missed_warming
         self._counts = Kept(self._load_counts, COUNTS_MAX_AGE_SECONDS)
         self._prices = Kept(self._load_prices, PRICES_MAX_AGE_SECONDS)
         self._redis = Kept(redis.stats, REDIS_MAX_AGE_SECONDS)
@@ -150,6 +155,7 @@ class Overview:
             redis=redis,
             pool=self._database.stats(),
             first_steps=self._first_steps(counts, *(reached.value or (frozenset(), 0))),
+            missed_warming=self._missed_warming(),
             loaded_at=datetime.now(UTC),
         )
 

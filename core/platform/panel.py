@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from core.errors import CoreError
 
@@ -25,6 +25,17 @@ class Panel(Generic[T_co]):
     age_seconds: float = 0.0
     error: str = ""
     next_step: str = ""
+
+
+async def within(work: Coroutine[Any, Any, T], timeout_seconds: float = 2.0) -> Panel[T]:
+    """What is answered in the time that a page can wait, or why it was not."""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return Panel(await work)
+    except TimeoutError:
+        return Panel(error=f"No answer within {timeout_seconds:g} s.", next_step="Look at the load of the server.")
+    except CoreError as error:
+        return Panel(error=str(error), next_step=error.next_step)
 
 
 class Kept(Generic[T]):

@@ -10,6 +10,7 @@ from typing import Literal
 from core.health import DependencyStatus
 from core.setup import SetupStep
 
+State = Literal["fine", "not_fine", "cannot_tell"]
 STALE_CHECKS = 5  # A check that is this many intervals late says nothing of now.
 
 
@@ -17,7 +18,7 @@ STALE_CHECKS = 5  # A check that is this many intervals late says nothing of now
 class Verdict:
     """Whether all is well, since when (UTC), why, and what to do."""
 
-    state: Literal["fine", "not_fine", "cannot_tell"]
+    state: State
     since: datetime | None
     reason: str
     next_step: str = ""

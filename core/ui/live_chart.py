@@ -19,7 +19,7 @@ from core.ui.live_fallback import draw_fallback
 from core.ui.live_line import LiveLine, Unit, scale_of
 
 FOLDER = Path(__file__).with_name("assets")
-WINDOWS = {"5m": 300, "1h": 3_600}  # The words are in the page's address, too.
+WINDOWS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600}  # The words are in the page's address, too.
 
 # The part that Streamlit carries to the browser with every mount; what it loads is kept there for ever. The address of
 # Streamlit's own script says under which path the console is served, whatever stands in front of it.
@@ -81,25 +81,28 @@ _component = st.components.v2.component(
 )
 
 
-def live_controls() -> LiveView:
-    """The window and the Live switch, both in the page's address; draw them once, above the charts."""
+def live_controls(windows: Sequence[str] = ("5m", "1h"), default: str = "5m", key: str = "window") -> LiveView:
+    """The window and the Live switch, both in the page's address; draw them once, above the charts.
+
+    Pages with other windows use another key: what is chosen under one goes along to the next page.
+    """
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         window = st.segmented_control(
             "Window",
-            list(WINDOWS),
-            default="5m",
+            windows,
+            default=default,
             required=True,
-            key="window",
+            key=key,
             bind="query-params",
             label_visibility="collapsed",
         )
         live = st.toggle("Live", value=True, key="live", bind="query-params", help="Off: the charts stand still.")
-    return LiveView(WINDOWS.get(window or "5m", 300), live)
+    return LiveView(WINDOWS[window or default], live)
 
 
-def live_view() -> LiveView:
+def live_view(default: str = "5m", key: str = "window") -> LiveView:
     """What the controls say, for a part of the page that is drawn without them."""
-    return LiveView(WINDOWS.get(st.session_state.get("window") or "5m", 300), st.session_state.get("live", True))
+    return LiveView(WINDOWS[st.session_state.get(key) or default], st.session_state.get("live", True))
 
 
 def live_chart(
@@ -129,10 +132,12 @@ def live_chart(
             "module": f"assets/{MODULE.name}",
             "plotly": f"assets/{PLOTLY.name}",
             "title": title,
-            "lines": [{"series": line.series, "statistic": line.statistic, "name": line.name} for line in lines],
+            "lines": [
+                {"series": line.series, "rest": line.rest, "statistic": line.statistic, "name": line.name} for line in lines
+            ],
             "unit": unit,
             "scale": scale,
-            "counted": any(line.statistic.startswith("p") for line in lines),
+            "counted": any(line.statistic.startswith("p") or line.rest for line in lines),
             "target": target * scale if target is not None else None,
             "target_name": target_name,
             "height": height,

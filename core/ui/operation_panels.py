@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.operations import Operation
 from core.platform.activity import History, Running
@@ -51,18 +52,25 @@ def _activity(panel: Panel[Running], now: datetime) -> tuple[Colour, str, str]:
     return colour, icon, f"Nothing runs; the last one was {newest.state} {ended} ago: {plain(newest.title)}"
 
 
-def running_operation(operation: Operation, now: datetime) -> None:
-    """One that runs: how far, how fast, how long still, whose it is, and its end on request."""
-    with st.container(border=True, gap="small"):
+def running_operation(operation: Operation, now: datetime, told: str = "") -> DeltaGenerator:
+    """One that runs: how far, how fast, how long still, whose it is, and its end on request; returns its box.
+
+    `told` takes the place of how far, how fast and how long, where the caller knows it better.
+    """
+    box = st.container(border=True, gap="small")
+    with box:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{plain(operation.title)}**", width="content")
-            _cancel(operation, now)
-        text = " · ".join(part for part in (_progress(operation), _pace(operation)) if part)
+            with st.container(horizontal=True, horizontal_alignment="right", width="content"):
+                _hold(operation)
+                _cancel(operation, now)
+        text = told or " · ".join(part for part in (_progress(operation), _pace(operation)) if part)
         if operation.total > 0:
             st.progress(min(1.0, max(0.0, operation.done / operation.total)), text=text)
         else:
             st.markdown(f":small[{text}]")
         st.caption(_origin(operation, now))
+    return box
 
 
 def _progress(operation: Operation) -> str:
@@ -89,12 +97,36 @@ def _rate(per_second: float) -> str:
 def _origin(operation: Operation, now: datetime) -> str:
     silent = (now - operation.updated_at).total_seconds()
     parts = (
+        f":orange[paused by {plain(operation.paused_by)}]" if operation.paused_by else "",
         f"{plain(operation.kind)} {operation.id}",
         f"started by {plain(operation.operator)} at {clock(operation.started_at, now)}",
         f"process {operation.pid} on {plain(operation.host)}",
         f":orange[its process last wrote {silent:.0f} s ago]" if operation.running and silent > SILENT_AFTER_SECONDS else "",
     )
     return " · ".join(part for part in parts if part)
+
+
+def _hold(operation: Operation) -> None:
+    """Pause or resume, where the work can be held."""
+    if not operation.pausable or operation.cancelled_by:
+        return
+    verb, icon = ("resume", "play_arrow") if operation.paused_by else ("pause", "pause")
+    st.button(
+        verb.capitalize(),
+        icon=f":material/{icon}:",
+        key=f"{verb}-{operation.id}",
+        on_click=hold_operation,
+        args=(operation.id, not operation.paused_by),
+        help=f"python -m core operations {verb} {operation.id}",
+    )
+
+
+def hold_operation(operation_id: int, paused: bool) -> None:
+    """The callback of pause and resume: checks the role again and keeps what went wrong for `draw_message`."""
+    guard("operator")
+    operations = services().operations
+    work = operations.pause(operation_id, operator()) if paused else operations.resume(operation_id)
+    st.session_state[MESSAGE] = attempt(work)
 
 
 def _cancel(operation: Operation, now: datetime) -> None:
@@ -106,7 +138,8 @@ def _cancel(operation: Operation, now: datetime) -> None:
     with st.popover("Cancel", icon=":material/stop:", key=f"cancel-{operation.id}"):
         st.markdown(f"**{plain(operation.title)}**")
         started = f"Started by {plain(operation.operator)} {span(now - operation.started_at)} ago."
-        st.markdown(f"{started} What it has not finished is lost.")
+        kept = "What is done stays, and it goes on there when it is started again." if operation.resumable else ""
+        st.markdown(f"{started} {kept or 'What it has not finished is lost.'}")
         st.code(f"python -m core operations cancel {operation.id}", language="bash", wrap_lines=True)
         key = f"cancel-now-{operation.id}"
         st.button("Cancel this operation", key=key, type="primary", on_click=cancel_operation, args=(operation.id,))

@@ -15,6 +15,7 @@ from core.health import DependencyStatus
 from core.platform.overview import Counts, FirstStep, MarketSeries, OverviewView, TableSize
 from core.platform.panel import Panel
 from core.setup import SetupStep
+from core.ui.text import plain
 from core.ui.verdict import clock, span
 
 STATE_BADGES: dict[str, tuple[str, Literal["green", "red", "orange"]]] = {
@@ -31,6 +32,18 @@ NOUN_TITLES = {
 }
 STALE_AFTER_SECONDS = 60.0
 MIB = 1024 * 1024
+
+
+def missed_warming(view: OverviewView) -> None:
+    """A line for each warm plan that was not ready in time, failed or was cancelled."""
+    for item in view.missed_warming:
+        verb = "was" if item.missed else "will not be" if item.state == "cancelled" else "may not be"
+        ready = f"{verb} {'not ' if item.missed else ''}warm at {clock(item.ready_at, view.loaded_at)}"
+        now = {"running": "A run is under way.", "due": "A run starts now."}.get(item.state, "")
+        again = f"It is tried again at {clock(item.try_at, view.loaded_at)}." if item.state == "failed" and item.try_at else now
+        words = " ".join(part for part in (plain(item.reason), again) if part)
+        line = f"**{plain(item.title)}** {ready}. {words} `python -m core warm {item.plan}`"
+        st.warning(line, icon=":material/local_fire_department:")
 
 
 def dependency_cards(view: OverviewView) -> None:
@@ -67,6 +80,8 @@ def _pool_line(pool: DatabaseStats) -> str:
 def _redis_line(stats: RedisStats | None) -> str:
     if stats is None:
         return ""
+    if stats.used_bytes is None:
+        return f"{stats.keys:,} keys, memory not known: {stats.note}"
     used = f"{stats.used_bytes / MIB:,.1f}"
     memory = f"{used} of {stats.max_bytes / MIB:,.0f} MiB" if stats.max_bytes else f"{used} MiB, no limit"
     return f"{stats.keys:,} keys, {memory}"

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from core.platform.verdict import Verdict, headline
+from core.platform.verdict import State, Verdict, headline
 
 _LOOK = {
     "fine": ("green", "check_circle"),
@@ -18,13 +18,18 @@ _LOOK = {
 
 def draw_verdict(verdict: Verdict, now: datetime) -> None:
     """Draw the first line, and under it what to do or what was before."""
-    colour, icon = _LOOK[verdict.state]
     line = headline(verdict, lambda moment: clock(moment, now), lambda since: span(now - since))
-    st.title(f":{colour}[:material/{icon}:] {line}", anchor=False)
-    if verdict.next_step:
-        st.markdown(f"**Next:** {verdict.next_step}")
-    elif verdict.state == "fine" and verdict.reason:
+    draw_line(verdict.state, line, verdict.next_step)
+    if not verdict.next_step and verdict.state == "fine" and verdict.reason:
         st.caption(f"{verdict.reason}.")
+
+
+def draw_line(state: State, line: str, next_step: str) -> None:
+    """Draw a first line in the colour of its state, and what to do."""
+    colour, icon = _LOOK[state]
+    st.title(f":{colour}[:material/{icon}:] {line}", anchor=False)
+    if next_step:
+        st.markdown(f"**Next:** {next_step}")
 
 
 def clock(moment: datetime, now: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -182,7 +183,7 @@ def test_every_answer_carries_id_and_time(api: TestClient) -> None:
     answer = api.get("/api/markets", headers={"x-request-id": "abc-1"})
     other = api.get("/api/markets", headers={"x-request-id": "a b<script>"})
 
-    assert (answer.headers["x-request-id"], answer.headers["server-timing"].startswith("app;dur=")) == ("abc-1", True)
+    assert (answer.headers["x-request-id"], "app;dur=" in answer.headers["server-timing"]) == ("abc-1", True)
     assert other.headers["x-request-id"] not in ("", "a b<script>")
 
 
@@ -214,7 +215,8 @@ def test_postgresql_away_is_a_declared_503(settings: Settings, tcp_proxy: Callab
         client = TestClient(Starlette(routes=build_routes(runtime.get)))
         wait_until(lambda: client.get("/api/markets").status_code == 200)
         proxy.cut()
-        wait_until(lambda: client.get("/api/markets").status_code == 503)
+        unasked = (f"/api/leads?market=m{number}" for number in itertools.count())  # What was asked before is cached.
+        wait_until(lambda: client.get(next(unasked)).status_code == 503)
 
         answer = client.get("/api/leads")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")

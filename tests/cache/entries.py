@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.cache.entry import Entry
-from core.cache.memory_tier import MOST_FREQUENCY, MemoryTier
+from core.cache.memory_tier.tier import MOST_FREQUENCY, MemoryTier
 
 
 def entry_of(key: str, *, now: float, size_bytes: int = 100, life: float = 60.0, tags: tuple[str, ...] = ()) -> Entry:

@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from core.cache.coherence import Backplane
-from core.cache.messages import heartbeat_message, key_message, tag_message
+from core.cache.coherence.backplane import Backplane
+from core.cache.coherence.messages import heartbeat_message, key_message, tag_message
 from tests.support import wait_until_async
 
 OWN = 0xA11CE

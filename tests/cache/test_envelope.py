@@ -12,7 +12,16 @@ import pytest
 import zstandard
 
 from core.cache.entry import ABSENT, Stored
-from core.cache.envelope import FORMAT, HEAD_BYTES, MAGIC, MAX_EXTRAS_BYTES, MAX_VALUE_BYTES, decode, decode_head, encode
+from core.cache.redis_tier.envelope import (
+    FORMAT,
+    HEAD_BYTES,
+    MAGIC,
+    MAX_EXTRAS_BYTES,
+    MAX_VALUE_BYTES,
+    decode,
+    decode_head,
+    encode,
+)
 from core.errors import EnvelopeError
 
 HEADER = struct.Struct(">2sBBBddQdHI")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from core.cache.entry import Entry
-from core.cache.index import cost_bytes
-from core.cache.memory_tier import SWEEP_AT_PUT, FamilySize, MemoryTier
+from core.cache.memory_tier.index import cost_bytes
+from core.cache.memory_tier.tier import SWEEP_AT_PUT, FamilySize, MemoryTier
 from core.errors import CacheTypeError, UsageError
 from tests.cache.entries import entry_of, read
 from tests.monitor.manual_clock import ManualClock

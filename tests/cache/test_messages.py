@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.cache.messages import Heartbeat, KeyChanged, TagChanged, heartbeat_message, key_message, parse, tag_message
+from core.cache.coherence.messages import Heartbeat, KeyChanged, TagChanged, heartbeat_message, key_message, parse, tag_message
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from core.cache.coherence.outbox import CHUNK, Outbox, OutboxStats
 from core.cache.entry import Stored
-from core.cache.outbox import CHUNK, Outbox, OutboxStats
 from core.cache.redis_tier import RedisTier
 from core.cache.tags import EVERYTHING
 from core.errors import DependencyDown

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.cache.plans import WarmPlans, plan_names, read_plans
+from core.cache.warming.plans import WarmPlans, plan_names, read_plans
 from core.database.queries import Queries
 from core.errors import SettingsError, UsageError
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from core.cache.recent import RecentChanges
+from core.cache.coherence.recent import RecentChanges
 
 KEYS = ("lead:1", "lead:2", "lead:3")
 TAGS = ("market:austin", "market:dallas")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.cache.redis_clock import SAMPLES, RedisClock
+from core.cache.coherence.redis_clock import SAMPLES, RedisClock
 
 
 class Times:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from core.cache.coherence.messages import KeyChanged, TagChanged, parse
 from core.cache.entry import Stored
-from core.cache.messages import KeyChanged, TagChanged, parse
 from core.cache.redis_tier import RedisTier
 
 PATIENT = 5.0

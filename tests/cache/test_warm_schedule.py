@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from core.cache.plans import WarmPlan, ready_by_of
-from core.cache.warm_schedule import PastRun, Scheduled, judge, lead_seconds, ready_hours, retry_seconds
+from core.cache.warming.plans import WarmPlan, ready_by_of
+from core.cache.warming.schedule import PastRun, Scheduled, judge, lead_seconds, ready_hours, retry_seconds
 
 PLAN = WarmPlan(name="mornings", title="Mornings", keys=("lead:1",), ready_by=ready_by_of("08:00", "America/Chicago"))
 READY = datetime(2026, 3, 3, 14, 0, tzinfo=UTC)  # 08:00 in Chicago, in winter.

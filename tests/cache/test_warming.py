@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from core.cache.plans import WarmPlan
-from core.cache.warm_estimate import Measured
-from core.cache.warm_pace import WINDOW, Pace
+from core.cache.warming.estimate import Measured
+from core.cache.warming.pace import WINDOW, Pace
+from core.cache.warming.plans import WarmPlan
 from core.errors import BreakerOpen, CoreError, DependencyDown, DependencyError, DependencyTimeout, UsageError, WarmError
 from tests.cache.caches import through
 from tests.cache.warm_loads import TTL_SECONDS, ToldLoads, nowhere, plan_of, warm_cache, warmer_of
@@ -240,6 +241,29 @@ def test_pace_follows_the_loader():
     for seconds in [0.010] * (5 * WINDOW):
         pace.loaded("lead", seconds)
     assert pace.concurrency == 6
+
+
+def test_pace_is_not_led_astray():
+    """A cold beginning does not allow a slow loader for ever, and one that gets worse by little and little is noticed."""
+    cold = Pace(most=6)
+    for seconds in [0.200] * WINDOW + [0.010] * (40 * WINDOW) + [0.100] * WINDOW:
+        cold.loaded("lead", seconds)
+    assert cold.stats().slowdowns == 1
+    worse = Pace(most=6)
+    for step in range(60):
+        for _ in range(WINDOW):
+            worse.loaded("lead", 0.010 * 1.05**step)
+    assert worse.stats().slowdowns > 1
+    assert worse.concurrency == 1
+
+
+def test_pace_is_steady_under_noise():
+    """Loads that vary by nature (here by the exponential distribution) keep it near the most that is allowed."""
+    draw, pace, held = random.Random(5), Pace(most=6), []
+    for _ in range(300 * WINDOW):
+        pace.loaded("lead", 0.010 * draw.expovariate(1.0))
+        held.append(pace.concurrency)
+    assert sum(held) / len(held) > 4
 
 
 def test_pace_compares_each_family_with_itself():

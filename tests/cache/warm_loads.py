@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from core.cache.families import Families, Family
-from core.cache.plan_keys import PlanKeys
-from core.cache.plans import WarmPlan
 from core.cache.policy import CachePolicy
 from core.cache.tiered import TieredCache
-from core.cache.warming import CacheWarmer
+from core.cache.warming.plan_keys import PlanKeys
+from core.cache.warming.plans import WarmPlan
+from core.cache.warming.warmer import CacheWarmer
 from core.errors import UsageError
 from tests.cache.caches import make_parts, new_prefix, opened
 

@@ -32,7 +32,16 @@ class Ended:
 def environment(settings: Settings) -> dict[str, str]:
     """The settings as variables; every other one is unset."""
     unset = {item.name.upper(): "" for item in fields(Settings)}
-    names = ("database_url", "console_database_url", "redis_url", "mode", "data_dir", "environment")
+    names = (
+        "database_url",
+        "console_database_url",
+        "redis_url",
+        "cache_prefix",
+        "mode",
+        "data_dir",
+        "environment",
+        "cache_warm_plans",
+    )
     given = {name.upper(): str(value) for name in names if (value := getattr(settings, name)) is not None}
     return {**os.environ, **unset, **given}
 

@@ -12,11 +12,17 @@ import pytest
 from core.database.failures import translated
 from core.database.pool import Database, PoolSettings
 from core.database.queries import Queries
-from core.errors import CoreError, DependencyDown, DependencyError, DependencyTimeout, QueryError, SchemaError
+from core.errors import CoreError, DependencyDown, DependencyError, DependencyTimeout, PoolExhausted, QueryError, SchemaError
 from tests.servers import behind, socket_of
 from tests.tcp_proxy import TcpProxy
 
-FAST = PoolSettings(max_size=2, connect_timeout_seconds=1.0, command_timeout_seconds=0.3, application_name="pool test")
+FAST = PoolSettings(
+    max_size=2,
+    acquire_timeout_seconds=0.2,
+    connect_timeout_seconds=1.0,
+    command_timeout_seconds=0.3,
+    application_name="pool test",
+)
 
 
 @pytest.fixture
@@ -88,11 +94,12 @@ async def test_a_slow_statement_is_cut_off_and_cancelled_on_the_server(database:
 
 
 async def test_a_full_pool_is_a_timeout_and_no_outage(database: Database) -> None:
-    """When all connections are busy a caller waits no longer than the connect timeout, and the ping still answers."""
+    """When all connections are busy a caller waits no longer than the acquire timeout, and the ping still answers."""
     async with database.transaction(), database.transaction():
         assert (await database.ping()).version.startswith("18")
-        with pytest.raises(DependencyTimeout):
+        with pytest.raises(PoolExhausted, match=r"within 0\.2 s: all 2 of the pool are busy") as caught:
             await database.fetch_value("SELECT 1")
+        assert "DATABASE_POOL_MAX" in caught.value.next_step
 
 
 async def test_a_watched_database_cannot_be_written(database_url: str) -> None:
@@ -172,6 +179,13 @@ async def test_the_ping_makes_a_new_connection_now_and_then(database: Database) 
         (asyncpg.AdminShutdownError("bye"), DependencyDown, DependencyDown.default_next_step),
         (ConnectionRefusedError(), DependencyDown, DependencyDown.default_next_step),
         (TimeoutError(), DependencyTimeout, DependencyTimeout.default_next_step),
+        (asyncpg.QueryCanceledError("canceling statement due to statement timeout"), DependencyTimeout, "plan"),
+        (asyncpg.QueryCanceledError("canceling statement due to user request"), QueryError, QueryError.default_next_step),
+        (asyncpg.DeadlockDetectedError("deadlock"), QueryError, "whole transaction again"),
+        (asyncpg.ReadOnlySQLTransactionError("read-only"), QueryError, "target_session_attrs"),
+        (asyncpg.TargetServerAttributeNotMatched("none"), DependencyDown, "target_session_attrs"),
+        (asyncpg.ProtocolViolationError("unsupported startup parameter: x"), DependencyError, "DATABASE_POOLER"),
+        (asyncpg.DuplicatePreparedStatementError("exists"), QueryError, "DATABASE_POOLER"),
         (asyncpg.InterfaceError("misuse"), QueryError, QueryError.default_next_step),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import runtime
-from core.operations import Operation, OperationRequest, Work
+from core.operations import Operation, OperationRequest, Pause, Work
 from core.ports import Progress
 from core.services import build_services
 from core.settings import Settings
@@ -112,6 +112,26 @@ def test_an_operation_of_another_process_is_cancelled_here(settings: Settings, d
 
         assert any("cancelled" in toast.value for toast in app.toast) or "last one was cancelled" in app.title[0].value
         assert app.dataframe[0].value["State"][0] == ["cancelled"]
+
+
+def test_pause_and_resume(settings: Settings) -> None:
+    """An operation that can be held has a button for it, says who holds it, and goes on; another one has none."""
+    with _console(settings) as running:
+        work, pause = Held(), Pause()
+        running.gate.run(running.services.operations.start(request("import:leads"), work, pause), 10)
+        app = _page()
+        _button(app, "Pause").click()
+        _again(app)
+        assert pause.held
+        assert "paused by local operator" in _text(app)
+        _button(app, "Resume").click()
+        _again(app)
+        assert not pause.held
+        assert "paused by" not in _text(app)
+        running.gate.run(running.services.operations.cancel(1, "local operator"), 10)
+        wait_until(lambda: not running.services.operations.running_here())
+        _start(running, request(), Held())
+        wait_until(lambda: "Pause" not in {button.label for button in _page().button}, timeout_seconds=20)
 
 
 def test_a_cancel_that_comes_too_late_says_so(settings: Settings) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,7 @@ def test_healthy(settings: Settings) -> None:
         assert "**Redis**" in text
         assert {metric.label for metric in app.metric} >= {"Ping, ms", "Leads", "Interactions", "Properties", "Market figures"}
         assert next(metric.value for metric in app.metric if metric.label == "Market figures") == "2"
-        assert len(app.get("plotly_chart")) == 1
+        assert "market-prices" in [chart.key for chart in app.get("plotly_chart")]
         assert "A source. A note." in text
 
 
@@ -131,3 +133,23 @@ def test_a_page_that_is_run_without_app_py_shows_nothing(settings: Settings) -> 
 
         assert not app.title
         assert "opened through the console's first page" in app.error[0].value
+
+
+def test_a_missed_warm_run_is_shown(settings: Settings, database_url: str) -> None:
+    """A scheduled run that failed: which plan, since when, why, what follows, and the line to run it by hand."""
+    ready_at = datetime.now(UTC).replace(second=0, microsecond=0)
+    execute(
+        database_url,
+        "INSERT INTO console.operations (kind, key, title, operator, parameters, state, finished_at, error, host, pid)"
+        " VALUES ('warm', 'warm:market_data', 'Warm', 'schedule',"
+        f" jsonb_build_object('plan', 'market_data', 'ready_at', '{ready_at.isoformat()}'::text),"
+        " 'failed', now() + interval '1 hour', 'Redis does not answer.', 'here', 1)",
+    )
+    with _console(replace(settings, cache_warm_schedule=f"market_data {ready_at:%H:%M} UTC")) as running:
+        wait_until(lambda: len(running.services.warming.missed()) == 1)
+        warning = _page().warning[0].value
+
+        assert "**Market figures** was not warm at" in warning
+        assert "Redis does not answer" in warning
+        assert "It is tried again at" in warning
+        assert "python -m core warm market_data" in warning

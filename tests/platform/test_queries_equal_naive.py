@@ -15,7 +15,7 @@ from core import sample
 from core.database.pool import Database, PoolSettings
 from core.database.queries import Queries
 from core.database.schema import DEFAULT_NOUNS, PROPERTY_TYPES
-from core.platform.leads import OPEN_STATUSES, Leads
+from core.platform.leads import OPEN_STATUSES, Leads, LeadSearch
 from core.platform.markets import Markets
 from core.platform.properties import Properties, PropertySearch
 
@@ -50,7 +50,7 @@ async def test_the_lead_list(database: Database) -> None:
         min_score, limit = random_.choice([0, 30, 50, 80, 100]), random_.choice([1, 7, 100, 500])
         statuses = [status] if status else list(OPEN_STATUSES)
 
-        ours = await leads.list(market=market, status=status, min_score=min_score, limit=limit)
+        ours = await leads.list(LeadSearch(market=market, status=status, min_score=min_score, limit=limit))
         naive = await database.fetch_all(NAIVE["lead_list"].sql, statuses, min_score, limit, market)
 
         assert [_cut(row, naive) for row in ours] == [_rounded(dict(row)) for row in naive]
@@ -70,12 +70,12 @@ async def test_the_property_search(database: Database) -> None:
             property_type=random_.choice([None, None, *PROPERTY_TYPES]),
             min_bedrooms=random_.choice([None, None, 0, 3, 5]),
             q=random_.choice([None, None, None, *WORDS]),
+            limit=random_.choice([1, 50, 200]),
         )
-        limit = random_.choice([1, 50, 200])
 
-        ours = await properties.search(wanted, limit)
+        ours = await properties.search(wanted)
         naive = await database.fetch_all(
-            NAIVE["property_search"].sql, limit, wanted.market, wanted.min_price, wanted.max_price,
+            NAIVE["property_search"].sql, wanted.limit, wanted.market, wanted.min_price, wanted.max_price,
             wanted.property_type, wanted.min_bedrooms, wanted.q,
         )  # fmt: skip
 

@@ -3,14 +3,15 @@
 // Streamlit calls draw() when a chart is mounted and again whenever its data or the theme changes; everything here is kept by the
 // chart's element, so that a second call changes what there is. Plotly keeps zoom and pan, as long as uirevision stays the same.
 
-const POLL_MS = { 300: 2000, 3600: 5000 };
+const POLL_MS = { 60: 1000, 300: 2000, 900: 5000, 3600: 5000 };
 const REQUEST_TIMEOUT_MS = 8000;
 const LONGEST_PAUSE_MS = 30000;
 const MOUNTING_MS = 50;
 const STALE_SECONDS = 10;
 const TARGET_SHOWN_FROM = 0.4; // Below this share of the target its line would flatten the chart.
-const COLOUR_OF = { p95: 0, p99: 1, rate: 2, p50: 5, count: 3 }; // places in the theme's categorical colours
-const WIDTH_OF = { p95: 2.25, p99: 1.25, p50: 1.5, rate: 1.75, count: 1.75 };
+const SHARE_SAMPLES = 100; // A share is of the shortest time that holds so many, as a quantile is; see shares() in live_line.py.
+const COLOUR_OF = { p95: 0, p99: 1, rate: 2, p50: 5, count: 3, share: 2 }; // places in the theme's categorical colours
+const WIDTH_OF = { p95: 2.25, p99: 1.25, p50: 1.5, rate: 1.75, count: 1.75, share: 2.25 };
 
 const charts = new Map(); // element -> Chart
 const feeds = new Map(); // window in seconds -> Feed
@@ -189,7 +190,7 @@ class Chart {
   }
 
   keys() {
-    return this.data.lines.map((line) => line.series);
+    return this.data.lines.flatMap((line) => (line.rest ? [line.series, line.rest] : [line.series]));
   }
 
   // New data, or none: called after every poll.
@@ -222,7 +223,8 @@ class Chart {
       const wanted = COLOUR_OF[line.statistic] % palette.length;
       const place = free.has(wanted) ? wanted : [...free][0] ?? 0;
       free.delete(place);
-      const y = series[line.statistic].map((value) => (value === null ? null : value * this.data.scale));
+      const values = line.rest ? shares(series, body.series[line.rest]) : series[line.statistic];
+      const y = values.map((value) => (value === null ? null : value * this.data.scale));
       const alone = y.map((value, i) => value !== null && (y[i - 1] ?? null) === null && (y[i + 1] ?? null) === null);
       const lonely = alone.includes(true);
       return {
@@ -233,7 +235,7 @@ class Chart {
         mode: lonely ? "lines+markers" : "lines",
         ...(lonely ? { marker: { size: alone.map((is) => (is ? 4 : 0)), opacity: 1, line: { width: 0 } } } : {}),
         line: { width: WIDTH_OF[line.statistic], color: palette[place], simplify: true },
-        customdata: series.count,
+        customdata: line.rest ? series.count.map((count, i) => count + body.series[line.rest].count[i]) : series.count,
         hovertemplate: this.data.counted ? "%{y:,.4~g} " + this.data.unit + " <i>n=%{customdata}</i>" : "%{y:,.4~g} " + this.data.unit,
       };
     });
@@ -273,7 +275,7 @@ class Chart {
     const near = highest >= TARGET_SHOWN_FROM * target;
     const colour = style.getPropertyValue(near ? "--st-red-color" : "--st-gray-color").trim();
     const note = {
-      xref: "paper", x: 0, xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour },
+      xref: "paper", x: 1, xanchor: "right", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour },
       text: `target ${this.data.target_name} ${+target.toPrecision(4)} ${this.data.unit}${near ? "" : " ↑"}`,
     };
     if (!near) return { shapes: [], annotations: [{ ...note, yref: "paper", y: 1 }] };
@@ -349,6 +351,20 @@ document.addEventListener("visibilitychange", () => {
 function times(series) {
   const first = series.first_time * 1000;
   return series.count.map((_, i) => first + i * series.step_seconds * 1000);
+}
+
+// What a series counted of what both did; null where neither did.
+function shares(series, rest) {
+  const most = (series.step_seconds >= 10 ? 300 : 60) / series.step_seconds;
+  return series.count.map((hit, i) => {
+    if (hit + rest.count[i] === 0) return null;
+    let [hits, all] = [0, 0];
+    for (let back = 0; back < most && back <= i && all < SHARE_SAMPLES; back += 1) {
+      hits += series.count[i - back];
+      all += series.count[i - back] + rest.count[i - back];
+    }
+    return hits / all;
+  });
 }
 
 function colours(style) {

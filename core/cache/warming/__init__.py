@@ -1,0 +1,1 @@
+"""Warming: plans as data, their runs, their schedule."""

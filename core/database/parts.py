@@ -1,0 +1,64 @@
+"""DatabaseParts: the watched database as the settings want it: the pool that the platform asks, and a way past it for looking.
+
+Owns what the settings mean for a pool. Opens nothing.
+"""
+
+from __future__ import annotations
+
+from core.database.pool import Database, PoolSettings
+from core.database.queries import Queries
+from core.database.samples import ParameterSamples, SampledDatabase
+from core.ports import Record
+from core.resilience import CircuitBreaker
+from core.settings import Settings
+
+WATCH_POOL_MAX = 4  # On somebody's production: few connections.
+LOOKING_SECONDS = 1.5  # Less than a page waits.
+
+
+class DatabaseParts:
+    """`looking` goes past the pool, the breaker and the recorder, and cannot change anything."""
+
+    def __init__(self, settings: Settings, url: str, queries: Queries, record: Record) -> None:
+        self.samples = ParameterSamples()
+        self.database = SampledDatabase(
+            url,
+            queries,
+            _pool(settings),
+            record,
+            breaker=CircuitBreaker("postgres", open_seconds=0.5, open_seconds_most=settings.health_interval_seconds),
+            replica_url=settings.database_replica_url,
+            operator_url=settings.database_operator_url,
+            samples=self.samples,
+        )
+        self.looking = Database(settings.database_operator_url or url, queries, _looking(settings))
+
+
+def _pool(settings: Settings) -> PoolSettings:
+    watching = settings.effective_mode == "watch"
+    most = min(settings.database_pool_max, WATCH_POOL_MAX) if watching else settings.database_pool_max
+    return PoolSettings(
+        min_size=min(settings.database_pool_min, most),
+        max_size=most,
+        acquire_timeout_seconds=settings.database_acquire_timeout_seconds,
+        connect_timeout_seconds=settings.database_connect_timeout_seconds,
+        command_timeout_seconds=settings.database_command_timeout_seconds,
+        slow_seconds=settings.target_database_p95_seconds,
+        operator_reserve=settings.database_operator_reserve,
+        application_name=f"console {settings.environment}",
+        read_only=watching,
+        pooler=settings.database_pooler,
+        replica_lag_seconds=settings.database_replica_lag_seconds,
+    )
+
+
+def _looking(settings: Settings) -> PoolSettings:
+    return PoolSettings(
+        max_size=2,
+        acquire_timeout_seconds=LOOKING_SECONDS,
+        connect_timeout_seconds=LOOKING_SECONDS,
+        command_timeout_seconds=LOOKING_SECONDS,
+        application_name=f"console {settings.environment} looks",
+        read_only=True,
+        pooler="none" if settings.database_operator_url else settings.database_pooler,
+    )

@@ -1,0 +1,135 @@
+"""DatabaseOverview: what the database page shows at one look: verdict, pool, queries, sessions, and the whole server.
+
+Owns the view objects of that page, and a connection for looking that is not the pool's: a full pool hides nothing, and what
+the page asks is not among the figures that it shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from core.database.parts import DatabaseParts
+from core.database.pool import DatabaseStats
+from core.database.queries import Queries
+from core.database.samples import Sampling, compose
+from core.database.server_statements import ServerLoad, ServerStatements
+from core.database.sessions import ServerSessions, read_sessions
+from core.health import DependencyStatus, Health
+from core.monitor import Distribution, Recorder, SeriesSnapshot
+from core.platform.database_verdict import JUDGED_SECONDS, Evidence, judge_database
+from core.platform.panel import Kept, Panel
+from core.platform.query_figures import QUERY, WAIT, QueryFigures, query_figures
+from core.platform.verdict import Verdict
+from core.resilience.breaker import BreakerStats
+from core.settings import Settings
+
+SESSIONS_MAX_AGE_SECONDS = 1.5
+SERVER_MAX_AGE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseView:
+    """Everything that the page draws at one refresh; figures are of the window asked for."""
+
+    verdict: Verdict
+    status: DependencyStatus
+    breaker: BreakerStats | None
+    pool: DatabaseStats
+    times: SeriesSnapshot
+    waits: SeriesSnapshot
+    queries: tuple[QueryFigures, ...]
+    sessions: Panel[ServerSessions]
+    server: Panel[ServerLoad]
+    age_seconds: float
+    loaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryView:
+    """One named query: its SQL as it is sent, its figures (None: not asked), and what is kept of its parameters."""
+
+    name: str
+    description: str
+    sql: str
+    figures: QueryFigures | None
+    times: Distribution
+    sampling: Sampling
+    may_sample: bool
+
+
+class DatabaseOverview:
+    """Loads the database page's views."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        monitor: Recorder,
+        parts: DatabaseParts,
+        queries: Queries,
+        health: Health,
+    ) -> None:
+        self._settings, self._monitor, self._queries, self._health = settings, monitor, queries, health
+        self._database, self._looking, self._samples = parts.database, parts.looking, parts.samples
+        self.statements = ServerStatements(parts.looking)
+        self._sessions = Kept(self.sessions, SESSIONS_MAX_AGE_SECONDS)
+        self._server = Kept(self.statements.look, SERVER_MAX_AGE_SECONDS)
+
+    async def open(self) -> None:
+        """Let the connection for looking be made when it is first needed."""
+        await self._looking.open()
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._looking.close()
+
+    async def load(self, window_seconds: int) -> DatabaseView:
+        """The view of a window of 60, 300, 900 or 3600 seconds; raises nothing for a server that is down."""
+        sessions, server = await asyncio.gather(self._sessions.get(), self._server.get())
+        status = next(item for item in self._health.snapshot() if item.name == "postgresql")
+        breaker = self._database.breaker.stats() if self._database.breaker else None
+        pool, age_seconds = self._database.stats(), self._monitor.stats().age_seconds
+        evidence = Evidence(
+            status=status,
+            breaker=breaker,
+            pool=pool,
+            times=self._monitor.total(QUERY, JUDGED_SECONDS),
+            waits=self._monitor.total(WAIT, JUDGED_SECONDS),
+            queries=query_figures(self._monitor, self._queries, JUDGED_SECONDS),
+            sessions=sessions,
+            recorder_age_seconds=age_seconds,
+        )
+        return DatabaseView(
+            verdict=judge_database(self._settings, evidence),
+            status=status,
+            breaker=breaker,
+            pool=pool,
+            times=self._monitor.total(QUERY, window_seconds),
+            waits=self._monitor.total(WAIT, window_seconds),
+            queries=query_figures(self._monitor, self._queries, window_seconds),
+            sessions=sessions,
+            server=server,
+            age_seconds=age_seconds,
+            loaded_at=datetime.now(UTC),
+        )
+
+    async def sessions(self) -> ServerSessions:
+        """Who is connected, and who waits for whom; raises DependencyError, QueryError."""
+        return await read_sessions(self._looking)
+
+    def query(self, name: str, window_seconds: int) -> QueryView:
+        """One named query; raises QueryError for a name that there is not. No I/O."""
+        query, sampling = self._queries[name], self._samples.of(name)
+        figures = next(
+            (item for item in query_figures(self._monitor, self._queries, window_seconds) if item.name == name), None
+        )
+        return QueryView(
+            name=name,
+            description=query.description,
+            sql=compose(self._queries, name, sampling.newest)[0] if sampling.newest else query.sql,
+            figures=figures,
+            times=self._monitor.distribution(QUERY, (name,), window_seconds),
+            sampling=sampling,
+            may_sample=self._samples.may_sample(name),
+        )

@@ -1,0 +1,67 @@
+"""Does the cache keep its promise, what is in it, and what should be warmed or removed?"""
+
+import streamlit as st
+
+from core import ui
+from core.ui import cache_panels as panels
+from core.ui.cache_actions import draw_message
+from core.ui.cache_families import draw_busy, draw_families
+from core.ui.cache_invalidate import invalidate_form
+from core.ui.cache_keys import key_explorer
+from core.ui.live_chart import live_controls, live_view
+from core.ui.warm_panel import warm_plans
+
+SECTIONS = ("Families", "Plans", "Keys", "Invalidate")
+
+ui.guard("viewer")
+services = ui.services()
+
+
+@st.fragment(run_every="2s")
+def live() -> None:
+    """What changes from second to second."""
+    head = st.container()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Reads", anchor=False, width="content")
+        window = live_controls(panels.WINDOWS, *panels.WINDOW)
+    view = ui.run(services.cache_overview.load(window.window_seconds))
+    with head:
+        panels.draw_verdict(view)
+        draw_message()
+    panels.draw_numbers(view, services.settings)
+    panels.draw_tiers(view)
+    redraw_when_changed(window)
+
+
+def redraw_when_changed(seen: object) -> None:
+    """Run the whole page again when what it draws outside the fragment has changed."""
+    before = st.session_state.get("cache_seen")
+    st.session_state["cache_seen"] = seen
+    if before is not None and before != seen:
+        st.rerun()
+
+
+@st.fragment(run_every="5s")
+def families() -> None:
+    """Each family in the window, and the keys that matter most."""
+    view = ui.run(services.cache_overview.load(live_view(*panels.WINDOW).window_seconds))
+    draw_families(view.figures, st.query_params.get("family", ""))
+    draw_busy(view.busy)
+    if st.session_state["show"] != SECTIONS[0]:  # A key was chosen to be looked at.
+        st.rerun()
+
+
+live()
+panels.draw_charts(services.settings, live_view(*panels.WINDOW))
+first = None if "show" in st.session_state else SECTIONS[0]
+show = st.segmented_control(
+    "Show", SECTIONS, default=first, required=True, key="show", bind="query-params", label_visibility="collapsed"
+)
+if show == "Plans":
+    warm_plans()
+elif show == "Keys":
+    key_explorer()
+elif show == "Invalidate":
+    invalidate_form()
+else:
+    families()

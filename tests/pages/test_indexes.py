@@ -1,0 +1,233 @@
+"""The index page: none and all built, a broken one, builds through the page and by others, refusals, PostgreSQL down."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from streamlit.testing.v1 import AppTest
+
+from core import runtime
+from core.database.indexes.shipped import IndexSet
+from core.services import build_services
+from core.settings import Settings
+from tests.servers import behind, execute, fetch_value, socket_of
+from tests.support import wait_until
+from tests.tcp_proxy import TcpProxy
+
+ROOT = Path(__file__).parents[2]
+NAME, OTHER = "leads_score_idx", "properties_price_idx"
+BROKEN = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass('{name}')"
+VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($$" + NAME + "$$)"
+
+
+@contextmanager
+def console(settings: Settings) -> Iterator[runtime.Running]:
+    """A running console."""
+    with runtime.use(build_services(settings)) as running:
+        wait_until(running.services.setup.finished.is_set)
+        yield running
+
+
+def open_page(**query: str) -> AppTest:
+    """The page as an address opens it."""
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=30).run()
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.switch_page("pages/indexes.py")
+    return rerun(app)
+
+
+def rerun(app: AppTest) -> AppTest:
+    """One more run, which raises nothing."""
+    app.run()
+    assert not app.exception
+    return app
+
+
+def text(app: AppTest) -> str:
+    """All words of the page, without the signs that keep them from being formatted."""
+    kinds = (app.title, app.markdown, app.caption, app.error, app.warning, app.success, app.info, app.code)
+    return "\n".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    """Press a button."""
+    app.button(key=key).click()
+    return rerun(app)
+
+
+def typed(app: AppTest, settings: Settings) -> AppTest:
+    """Type the target's name: the tests' database is not the embedded one."""
+    app.text_input(key="index_target").set_value(settings.target_name)
+    return rerun(app)
+
+
+def says(words: str, **query: str) -> Callable[[], bool]:
+    """Whether the page, opened anew, says this."""
+    return lambda: words in text(open_page(**query))
+
+
+def over(running: runtime.Running) -> None:
+    """Wait until no operation runs."""
+    wait_until(lambda: not running.services.operations.running_here(), timeout_seconds=30)
+
+
+def build_all(database_url: str) -> None:
+    """Every index of the set, without a record."""
+    for notes in IndexSet():
+        execute(database_url, notes.create_statement.replace("CONCURRENTLY ", ""))
+
+
+def test_none_then_all_built(settings: Settings, database_url: str) -> None:
+    """The first line says what is missing; once all are there it says so, and that they are not on record."""
+    with console(settings):
+        app = open_page(index=NAME)
+        assert "None of the 8 indexes of the set is built" in app.title[0].value
+        assert "CREATE INDEX CONCURRENTLY leads_score_idx ON leads" in text(app)
+        assert f"python -m core migrate up {NAME} --target {settings.target_name}" in text(app)
+        assert app.button(key="index_build").disabled
+        build_all(database_url)
+        wait_until(says("All 8 indexes of the set are built, 8 not on record"))
+
+
+def test_a_broken_one_is_said_first_and_built_anew(settings: Settings, database_url: str) -> None:
+    """What a failed build left is named in the first line; the preflight says GO, and the build drops it first."""
+    execute(database_url, f"{IndexSet()[NAME].create_statement.replace('CONCURRENTLY ', '')}; {BROKEN.format(name=NAME)}")
+    with console(settings) as running:
+        app = open_page(index=NAME)
+        assert "leads_score_idx is broken" in app.title[0].value.replace("\\", "")
+        assert next(metric.value for metric in app.metric if metric.label == "Broken") == "1"
+        assert app.button(key="index_build").disabled
+        app = press(typed(app, settings), "index_preflight")
+        assert "A failed build left leads_score_idx broken: it is dropped first." in text(app)
+        assert "**GO.** It can be built now" in text(app)
+        press(app, "index_build")
+        over(running)
+        wait_until(says("leads_score_idx: built in"))
+        assert fetch_value(database_url, VALID) is True
+
+
+def test_built_and_taken_back(settings: Settings, database_url: str) -> None:
+    """Preflight, the target's name, the run, its outcome; then the way back with its SQL, and nothing is left."""
+    with console(settings) as running:
+        app = press(typed(open_page(index=NAME), settings), "index_preflight")
+        press(app, "index_build")
+        over(running)
+        wait_until(says("1 of the 8 indexes of the set are built"))
+        app = typed(open_page(index=NAME), settings)
+        assert "DROP INDEX CONCURRENTLY leads_score_idx;" in text(app)
+        assert f"python -m core migrate down {NAME} --target {settings.target_name}" in text(app)
+        press(app, "index_down")
+        over(running)
+        assert fetch_value(database_url, VALID) is None
+        wait_until(says("leads_score_idx: dropped in"))
+
+
+def test_a_target_that_is_not_named_is_not_changed(settings: Settings, database_url: str) -> None:
+    """Without its name typed every action waits, and says for what."""
+    execute(database_url, IndexSet()[NAME].create_statement.replace("CONCURRENTLY ", ""))
+    with console(settings):
+        app = press(open_page(index=f"{NAME},{OTHER}"), "index_preflight")
+        assert all(app.button(key=key).disabled for key in ("index_build", "index_down", "index_adopt"))
+        assert f"Type {settings.target_name} above to allow it." in text(app)
+        app = typed(app, settings)
+        assert not any(app.button(key=key).disabled for key in ("index_build", "index_down", "index_adopt"))
+
+
+def test_what_is_only_watched_is_refused_with_the_reason(settings: Settings) -> None:
+    """In mode watch the preflight says NO and the build cannot be pressed."""
+    with console(replace(settings, mode="watch")):
+        app = press(open_page(index=NAME), "index_preflight")
+        assert "This session only reads." in text(app)
+        assert "**NO.**" in text(app)
+        assert app.button(key="index_build").disabled
+        assert "MODE=watch" in text(app)
+
+
+def test_a_pasted_statement_is_checked_and_not_run(settings: Settings, database_url: str) -> None:
+    """NO with PostgreSQL's own reason; what is no CREATE INDEX is told."""
+    bad = "CREATE INDEX CONCURRENTLY x ON leads (created_at) WHERE created_at > now() - interval '1 day'"
+    with console(settings):
+        app = press(open_page(section="Check a statement", statement=bad), "index_check")
+        assert "**NO.** PostgreSQL refuses it: functions in index predicate must be marked IMMUTABLE" in text(app)
+        app = press(open_page(section="Check a statement", statement="DROP TABLE leads"), "index_check")
+        assert "Not a CREATE INDEX" in text(app)
+        assert fetch_value(database_url, "SELECT to_regclass('leads') IS NOT NULL AND to_regclass('x') IS NULL")
+
+
+def test_every_index_of_the_tables(settings: Settings, database_url: str) -> None:
+    """With what does the same, and the statement that drops one which is not of the set."""
+    execute(database_url, 'CREATE INDEX "Twin" ON leads (score); CREATE INDEX one ON leads (score)')
+    with console(settings):
+        app = open_page(section="On the tables", table="leads", found="Twin")
+        rows = {row["Index"]: row for row in app.dataframe[0].value.to_dict("records")}
+        assert set(rows) == {"Twin", "one", "leads_pkey", "leads_market_id_external_id_key"}
+        assert rows["Twin"]["Remark"] == "the same as one; never used"
+        assert rows["leads_pkey"]["Remark"] == "a constraint stands on it"
+        assert 'DROP INDEX CONCURRENTLY "Twin"' in text(app)
+
+
+def test_the_build_of_another_process(settings: Settings, database_url: str) -> None:
+    """Its phase and whom it waits for are shown; it can be followed, and a cancel ends it and leaves nothing."""
+    with console(settings) as running, held_up(database_url):
+        wait_until(says("leads_score_idx** is built by another process"), timeout_seconds=15)
+        app = open_page(index=NAME)
+        assert "Being built now" in app.title[0].value
+        assert "waiting for old snapshots" in app.get("progress")[0].proto.text
+        assert "It waits for pid" in text(app)
+        assert "nightly report" in text(app)
+        app.text_input(key="follow_target").set_value(settings.target_name)
+        press(rerun(app), f"follow-{NAME}")
+        wait_until(says("Cancel ends it within a second"))
+        app = open_page()
+        operation = running.services.operations.running_here()[0]
+        assert operation.title == f"Follow {NAME}"
+        press(app, f"cancel-now-{operation.id}")
+        over(running)
+        assert fetch_value(database_url, VALID) is None
+
+
+def test_postgresql_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy]) -> None:
+    """The page stays, says so, and offers nothing that could not be done; back up, it tells the state again."""
+    proxy = tcp_proxy(socket_of(str(settings.database_url)))
+    with console(replace(settings, database_url=behind(proxy, str(settings.database_url)))):
+        proxy.cut()
+        app = open_page(index=NAME)
+        assert "Cannot tell which indexes there are" in app.title[0].value
+        assert "**Next:**" in text(app)
+        assert not any(button.key == "index_build" for button in app.button)
+        proxy.restore()
+        wait_until(says("None of the 8 indexes of the set is built"), timeout_seconds=20)
+
+
+@contextmanager
+def held_up(database_url: str) -> Iterator[None]:
+    """A build by somebody's own session, which waits for a transaction with an old snapshot."""
+
+    async def build(ready: threading.Event, ended: threading.Event) -> None:
+        snapshot, alone = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+        await snapshot.execute("SET application_name = 'nightly report'; BEGIN ISOLATION LEVEL REPEATABLE READ")
+        await snapshot.fetchval("SELECT count(*) FROM markets")
+        building = asyncio.ensure_future(alone.execute(IndexSet()[NAME].create_statement))
+        ready.set()
+        await asyncio.to_thread(ended.wait)
+        snapshot.terminate()
+        await asyncio.gather(building, return_exceptions=True)
+        alone.terminate()
+
+    ready, ended = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(build(ready, ended)), name="somebody's build")
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield
+    finally:
+        ended.set()
+        thread.join(10)
