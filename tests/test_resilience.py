@@ -99,7 +99,8 @@ def test_old_calls_leave_the_window(breaker, time):
     time.now += 10.1
     stats = breaker.stats()
     assert (stats.calls, stats.failures, stats.slow) == (0, 0, 0)
-    fail(breaker, 9)
+    answer(breaker, 1)
+    fail(breaker, 8)
     assert breaker.state == "closed"
 
 
@@ -276,3 +277,28 @@ def test_threads_lose_no_outcome():
         thread.join()
     stats = breaker.stats()
     assert (stats.calls, stats.failures) == (20_000, 4_000)
+
+
+def test_failures_in_a_row_open_whatever_went_well_before(time):
+    """After a busy time without faults a server that has stopped answering is left alone at once, not after the window."""
+    breaker = CircuitBreaker("redis", window_seconds=10, failures_in_a_row=10, clock=time)
+    time.now += 5
+    for _ in range(10_000):
+        breaker.success(0.001)
+    for _ in range(9):
+        breaker.failure(0.1, DOWN)
+    breaker.success(0.001)
+    for _ in range(9):
+        breaker.failure(0.1, DOWN)
+    assert breaker.state == "closed"
+    breaker.failure(0.1, DOWN)
+    assert breaker.state == "open"
+
+
+def test_a_seldom_asked_server_is_left_alone_too(time):
+    """With fewer calls than the window's minimum, failures in a row still open."""
+    breaker = CircuitBreaker("redis", window_seconds=10, minimum_calls=10, failures_in_a_row=10, clock=time)
+    for _ in range(10):
+        time.now += 5
+        breaker.failure(0.1, DOWN)
+    assert breaker.state == "open"

@@ -69,9 +69,14 @@ class Loading:
         self._recent = recent
         self._policy = policy
 
-    async def run(self, key: str, load: Load, *, refresh: bool = False) -> Loaded | None:
-        """Load a key, or take what another process loaded; None: it is being refreshed by another process."""
+    async def run(self, key: str, load: Load, *, refresh: bool = False, alone: bool = False) -> Loaded | None:
+        """Load a key, or take what another process loaded; None: it is being refreshed by another process.
+
+        `alone`: Redis has just failed to answer, so it is not asked again.
+        """
         mark, token = self._recent.mark(), new_number()
+        if alone:
+            return await self._alone(key, load, mark)
         try:
             generations = await self._tags.generations(tags_of(key, load.tags))
             claimed = await self._claim(key, token, refresh=refresh)

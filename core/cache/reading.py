@@ -91,7 +91,7 @@ class Reading:
         if old is not None and started < self._retry_at.get(key, 0.0):
             return self._stale(key, old, "error", started)
         flight = self._flights.get(key) or self._flights.start(
-            key, partial(self.run, key, load), tags=load.tags, paid=load.paid
+            key, partial(self.run, key, load, alone=reason == "error"), tags=load.tags, paid=load.paid
         )
         try:
             loaded = await self._flights.wait(flight, self._policy.soft_timeout_seconds if old is not None else None)
@@ -113,11 +113,11 @@ class Reading:
         read = CacheRead(_copied(entry), outcome, "loader", reason)
         return self._told(key, read, started, entry)
 
-    async def run(self, key: str, load: Load, *, refresh: bool = False) -> Loaded | None:
+    async def run(self, key: str, load: Load, *, refresh: bool = False, alone: bool = False) -> Loaded | None:
         """One load, counted."""
         family = key.partition(":")[0]
         try:
-            loaded = await self._loading.run(key, load, refresh=refresh)
+            loaded = await self._loading.run(key, load, refresh=refresh, alone=alone)
         except Exception:
             self._insight.load_failed(family)
             raise

@@ -14,11 +14,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 from core.errors import BreakerOpen, DependencyError
+from core.resilience.state import BreakerEvent, BreakerState, BreakerStats
 from core.resilience.window import Window
 
 log = logging.getLogger(__name__)
@@ -26,49 +25,12 @@ log = logging.getLogger(__name__)
 EVENTS = 100
 BEFORE_SECONDS = 0.005  # Callers start their own watch a moment before or after they ask.
 
-BreakerState = Literal["closed", "open", "half_open", "forced_open", "forced_closed"]
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerEvent:
-    """One change of state; the time in UTC, `who` is empty when the breaker changed by itself."""
-
-    at: datetime
-    old: BreakerState
-    new: BreakerState
-    reason: str
-    who: str = ""
-
-    @property
-    def is_trial(self) -> bool:
-        """Whether it is a trial's beginning or failure: the outage goes on."""
-        return self.old in ("open", "half_open") and self.new in ("open", "half_open")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerStats:
-    """What the breaker knows: outcomes of the window, or of the trial; rates from 0 to 1.
-
-    `since` is when it was last closed or forced; `refused` calls and failed `trials` are counted from there.
-    """
-
-    name: str
-    state: BreakerState
-    since: datetime
-    calls: int
-    failures: int
-    slow: int
-    failure_rate: float
-    slow_rate: float
-    refused: int
-    trials: int
-    retry_in_seconds: float | None  # None: no trial is due in this state.
-    last_error: str
-
 
 class CircuitBreaker:
     """Counts outcomes over a sliding window; safe from threads, each call O(1).
 
+    `failures_in_a_row` opens without waiting for the rate: after a busy time the window is full of successes, and a server that is
+    seldom asked never fills it.
     `slow_call_rate` above 1 never opens. `open_seconds` grows by `growth` with every trial that fails, up to
     `open_seconds_most`. `trial_seconds` is when trial calls that did not report are replaced.
     """
@@ -82,6 +44,7 @@ class CircuitBreaker:
         slow_call_seconds: float = 5.0,
         window_seconds: float = 10.0,
         minimum_calls: int = 10,
+        failures_in_a_row: int = 10,
         open_seconds: float = 1.0,
         open_seconds_most: float = 30.0,
         growth: float = 2.0,
@@ -95,6 +58,8 @@ class CircuitBreaker:
         self._slow_rate = slow_call_rate
         self._slow_seconds = slow_call_seconds
         self._minimum_calls = minimum_calls
+        self._most_in_a_row = failures_in_a_row
+        self._in_a_row = 0
         self._open_seconds = open_seconds
         self._open_seconds_most = open_seconds_most
         self._growth = growth
@@ -207,6 +172,7 @@ class CircuitBreaker:
                 return
             window = self._window
             window.add(now, failed=failed, slow=slow)
+            self._in_a_row = self._in_a_row + 1 if failed else 0
             if (window.failures or window.slow or state == "half_open") and state != "forced_closed":
                 event = self._judge_trial(now) if state == "half_open" else self._judge(now)
         self._report(event)
@@ -218,9 +184,11 @@ class CircuitBreaker:
     def _judge(self, now: float) -> BreakerEvent | None:
         window = self._window
         calls = window.calls
-        if calls < self._minimum_calls:
+        if self._in_a_row >= self._most_in_a_row:
+            reason = f"{self._in_a_row} calls in a row failed, the last with: {self._last_error}"
+        elif calls < self._minimum_calls:
             return None
-        if window.failures >= self._failure_rate * calls:
+        elif window.failures >= self._failure_rate * calls:
             reason = f"{window.failures} of {calls} calls failed, the last with: {self._last_error}"
         elif window.slow >= self._slow_rate * calls:
             reason = f"{window.slow} of {calls} calls took {self._slow_seconds:g} s or more"
@@ -273,7 +241,7 @@ class CircuitBreaker:
             self._events.append(event)
             self._since = event.at
             self._refused = self._trials = 0
-        self._state, self._began_at = state, now
+        self._state, self._began_at, self._in_a_row = state, now, 0
         self._passes = state in ("closed", "forced_closed")
         self._retry_at = now + self._wait_seconds
         self._quota, self._quota_at = self._half_open_calls, now

@@ -48,6 +48,8 @@ class Head:
     run: str
     generations: tuple[tuple[str, int], ...]
     codec: str  # bytes, json or absent, with " zstd" behind it when packed.
+
+
 _made = tuple.__new__
 
 
