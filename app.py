@@ -11,6 +11,7 @@ from core import ui
 PAGES = [
     ui.PageInfo("pages/overview.py", "Overview", ":material/monitor_heart:", default=True),
     ui.PageInfo("pages/cache.py", "Cache", ":material/bolt:"),
+    ui.PageInfo("pages/database.py", "Database", ":material/storage:"),
     ui.PageInfo("pages/indexes.py", "Indexes", ":material/account_tree:"),
     ui.PageInfo("pages/data.py", "Data", ":material/database:"),
     ui.PageInfo("pages/activity.py", "Activity", ":material/history:"),

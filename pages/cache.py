@@ -11,10 +11,9 @@ from core.ui.cache_keys import key_explorer
 from core.ui.live_chart import live_controls, live_view
 from core.ui.warm_panel import warm_plans
 
-SECTIONS = ("Families", "Plans", "Keys", "Invalidate")
-
 ui.guard("viewer")
 services = ui.services()
+SECTIONS = ("Families", "Plans", "Keys", "Invalidate")
 
 
 @st.fragment(run_every="2s")

@@ -206,3 +206,15 @@ def _nothing() -> dict[str, object]:
     series = {"first_time": 1_700_000_000, "step_seconds": 2, "count": [0] * 150, "rate": [0.0] * 150}
     series.update(p50=none, p95=none, p99=none)
     return dict.fromkeys(("api_request_seconds", "database_query_seconds"), series)
+
+
+def test_a_share_is_drawn_of_two_counters(console: ConsoleProcess, page: Page) -> None:
+    """The cache page's hit rate: reads were made, so there is a line between 0 and 100 %."""
+    page.goto(f"{console.url}/cache?period=1m")
+    chart = page.locator(".live-chart").filter(has_text="Hit rate")
+    _traffic(console)
+    expect(chart.locator(".scatterlayer .trace").first).to_be_visible(timeout=30_000)
+
+    values = "element => element.querySelector('.js-plotly-plot').data[0].y.filter(value => value !== null)"
+    page.wait_for_function(f"element => ({values})(element).length > 0", arg=chart.element_handle(), timeout=20_000)
+    assert all(0 <= value <= 100 for value in chart.evaluate(values))

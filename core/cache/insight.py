@@ -11,14 +11,17 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import repeat, starmap
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
-from core.cache.entry import ABSENT, Entry, Stored
+from core.cache.entry import ABSENT, Absent, Entry, Stored
 from core.cache.read import CacheRead, Reason
 from core.cache.redis_tier import Gain
 from core.ports import Record
 
 T = TypeVar("T")
+
+_VALUE, _LOAD_SECONDS, _RUN = attrgetter("value"), attrgetter("load_seconds"), attrgetter("run")  # Of a Stored.
 
 SAMPLE_MASK = 15  # One hit in 16 is timed.
 LOG_MAX = 1 << 20  # Hits between two folds; 8 MB, reached only when nothing folds.
@@ -39,11 +42,20 @@ class KeyCount:
 
 
 class Found(NamedTuple):
-    """What one round trip to Redis found: the keys with what their loads had taken, the absences, and its seconds."""
+    """What one round trip to Redis found: the keys, what the load of each had taken, the absences, and its seconds."""
 
-    hits: list[tuple[str, float]]
+    keys: list[str]
+    loads: tuple[float, ...]
     negatives: list[str]
     seconds: float
+
+
+class FamilyOf(dict[str, str]):
+    """The family of each key, looked up once: a lookup costs a quarter of a split."""
+
+    def __missing__(self, key: str) -> str:
+        family = self[key] = family_of(key)
+        return family
 
 
 class KeyCounts:
@@ -128,14 +140,16 @@ class Insight:
 
     def found_in_redis(self, found: Mapping[str, Stored], seconds: float) -> None:
         """Note what one round trip found in Redis, and what it took; it is counted at the next fold."""
-        hits = [(key, stored.load_seconds) for key, stored in found.items() if stored.value is not ABSENT]
-        negatives = [] if len(hits) == len(found) else [key for key, stored in found.items() if stored.value is ABSENT]
-        self._found.append(Found(hits, negatives, seconds))
-        warmed = [stored for stored in found.values() if stored.run]
-        if warmed:
+        negatives: list[str] = []
+        if Absent in set(map(type, map(_VALUE, found.values()))):
+            negatives = [key for key, stored in found.items() if stored.value is ABSENT]
+            found = {key: stored for key, stored in found.items() if stored.value is not ABSENT}
+        self._found.append(Found(list(found), tuple(map(_LOAD_SECONDS, found.values())), negatives, seconds))
+        if any(map(_RUN, found.values())):
             with self._lock:
-                for stored in warmed:
-                    self._gain(stored.run, 1, stored.load_seconds)
+                for stored in found.values():
+                    if stored.run:
+                        self._gain(stored.run, 1, stored.load_seconds)
 
     def loaded(self, family: str, seconds: float) -> None:
         """Count one load that the loader answered."""
@@ -188,30 +202,33 @@ class Insight:
         self._fold_found()
 
     def _fold_found(self) -> None:
-        counts: Counter[tuple[str, float]] = Counter()
+        counts: Counter[str] = Counter()
         negatives: Counter[str] = Counter()
+        load_seconds: dict[str, float] = {}
+        family = FamilyOf()
         for found in _taken(self._found):
-            counts.update(found.hits)
+            counts.update(found.keys)
+            load_seconds.update(zip(found.keys, found.loads, strict=True))
             negatives.update(map(family_of, found.negatives))
             # A round trip took each of its keys the same time.
-            for family, many in Counter([family_of(key) for key, _ in found.hits]).items():
+            for name, many in Counter(map(family.__getitem__, found.keys)).items():
+                record = self._record.handle("cache_read_seconds", (name, "redis")).record
                 for _ in range(many):
-                    self._record.record("cache_read_seconds", found.seconds, (family, "redis"))
+                    record(found.seconds)
         hits: Counter[str] = Counter()
         saved: dict[str, float] = defaultdict(float)
         with self._lock:
-            for (key, load_seconds), count in counts.items():
-                family = family_of(key)
-                hits[family] += count
-                saved[family] += count * load_seconds
+            for key, count in counts.items():
+                hits[family[key]] += count
+                saved[family[key]] += count * load_seconds[key]
                 self._hot.add(key, count)
-        for family, count in negatives.items():
-            self._record.count("cache_negatives", count, (family,))
-            self._judged(family, "hit", count)
-        for family, count in hits.items():
-            self._record.count("cache_hits", count, (family, "redis"))
-            self._judged(family, "hit", count)
-            self._record.record("cache_saved_seconds", saved[family], (family,))
+        for name, count in negatives.items():
+            self._record.count("cache_negatives", count, (name,))
+            self._judged(name, "hit", count)
+        for name, count in hits.items():
+            self._record.count("cache_hits", count, (name, "redis"))
+            self._judged(name, "hit", count)
+            self._record.record("cache_saved_seconds", saved[name], (name,))
 
     def hottest(self, limit: int = 20) -> list[KeyCount]:
         """The keys read most in the last hour."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection
+from operator import attrgetter
 from typing import NamedTuple
 
 from core.cache.coherence.recent import RecentChanges
@@ -29,6 +30,7 @@ class Missing(NamedTuple):
     old: Stored | None = None
 
 
+_EXPIRES_AT = attrgetter("expires_at")
 AWAY, INVALIDATED = Missing("error"), Missing("invalidated")
 
 
@@ -65,8 +67,9 @@ class Looking:
             del stored[key]
             missing[key] = INVALIDATED
         now = self._shelving.now()
-        for key in [key for key, item in stored.items() if item.expires_at <= now]:
-            missing[key] = Missing("expired", stored.pop(key))
+        if stored and min(map(_EXPIRES_AT, stored.values())) <= now:
+            for key in [key for key, item in stored.items() if item.expires_at <= now]:
+                missing[key] = Missing("expired", stored.pop(key))
         if len(stored) < len(keys):
             for key in keys:
                 if key not in stored and key not in missing:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import orjson
 
 from core import __version__
-from core.cli import console, generate, import_, load, migrate, operations, serve, warm
+from core.cli import console, db, generate, import_, load, migrate, operations, serve, warm
 from core.errors import CoreError, DependencyError, SettingsError, UsageError
 
-COMMANDS = (console, generate, import_, load, migrate, operations, serve, warm)
+COMMANDS = (console, db, generate, import_, load, migrate, operations, serve, warm)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

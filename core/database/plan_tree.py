@@ -118,7 +118,8 @@ def _kind(found: Mapping[str, Any]) -> str:
     if found.get("Scan Direction") == "Backward":
         kind += " Backward"
     join = found.get("Join Type")
-    return f"{kind} {join}" if join and join != "Inner" else kind
+    named = f"{found['Subplan Name']}: " if "Subplan Name" in found else ""
+    return f"{named}{kind} {join}" if join and join != "Inner" else f"{named}{kind}"
 
 
 def _text(condition: Any) -> str:

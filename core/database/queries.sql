@@ -639,7 +639,7 @@ SELECT a.pid, a.backend_type, a.usename::text AS user_name, a.application_name, 
     concat_ws(': ', a.wait_event_type, a.wait_event) AS wait, a.pid = pg_backend_pid() AS own
 FROM here AS a
 LEFT JOIN waits AS w ON w.pid = a.pid
-ORDER BY cardinality(a.blocked_by) DESC, a.state, a.xact_start, a.pid
+ORDER BY cardinality(a.blocked_by) DESC, a.xact_start IS NULL, a.xact_start, a.state, a.pid
 LIMIT 500
 
 -- name: session_rights

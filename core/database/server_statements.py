@@ -70,7 +70,7 @@ class ServerStatements:
         if isinstance(state, ServerLoad):
             return state
         found = [statement for _, statement in await self._read()]
-        return _load(found, self._reset_at)
+        return _load(found, state)
 
     async def look(self) -> ServerLoad:
         """Since the first look of this process; raises DependencyError."""

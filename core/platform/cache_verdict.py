@@ -14,7 +14,8 @@ from core.settings import Settings
 
 JUDGED_SECONDS = 900
 READS_NEEDED = 100  # One miss more or less then moves the rate by a point.
-WARM_UP_SECONDS = 300  # A process that has just started misses what it has not read yet.
+WARM_UP_SECONDS = 300  # A process that has just started misses what nobody has read lately.
+FIRST_REASONS = ("cold", "expired")
 STALE_SECONDS = 10.0  # The recorder folds once a second.
 TRAFFIC = "Make traffic on the Overview, or call the API."
 WARM = "Press Run at a warm plan below: it loads what is most wanted before it is asked for."
@@ -95,7 +96,7 @@ def _unknown(evidence: Evidence) -> Verdict | None:
 def _missed(settings: Settings, figures: CacheFigures) -> Verdict | None:
     rate, target = figures.promised.hit_rate, settings.target_cache_hit_rate
     if rate is not None and rate < target:
-        if figures.covered_seconds < WARM_UP_SECONDS and _main_reason(figures.promised) == "cold":
+        if figures.covered_seconds < WARM_UP_SECONDS and _main_reason(figures.promised) in FIRST_REASONS:
             reason = f"warming up, {figures.covered_seconds} s after the start: {_said(figures.promised)}"
             return Verdict("cannot_tell", None, reason, WARM)
         reason = f"{_said(figures.promised)}, the target is {percent(target)}"

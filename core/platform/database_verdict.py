@@ -12,7 +12,7 @@ from core.platform.panel import Panel
 from core.platform.query_figures import QueryFigures
 from core.platform.units import duration
 from core.platform.verdict import Verdict
-from core.resilience.breaker import BreakerStats
+from core.resilience import BreakerStats
 from core.settings import Settings
 
 JUDGED_SECONDS = 300

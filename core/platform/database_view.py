@@ -22,7 +22,7 @@ from core.platform.database_verdict import JUDGED_SECONDS, Evidence, judge_datab
 from core.platform.panel import Kept, Panel
 from core.platform.query_figures import QUERY, WAIT, QueryFigures, query_figures
 from core.platform.verdict import Verdict
-from core.resilience.breaker import BreakerStats
+from core.resilience import BreakerStats
 from core.settings import Settings
 
 SESSIONS_MAX_AGE_SECONDS = 1.5

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from core.database.indexes.catalog import FoundIndex, SetIndex
+from core.database.indexes.progress import TOTAL
 from core.database.pool import Database
 from core.operations import Operation, Operations
 from core.platform.activity import Activity
+from core.platform.database_operations import PROOF
 from core.platform.index_builds import IndexBuild, build_of, load_builds
 from core.platform.index_verdict import IndexVerdict, judge_indexes
 from core.platform.indexes import IndexOperations
@@ -38,13 +40,14 @@ class IndexWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexView:
-    """Everything that the page draws at one refresh; `others` are builds that no operation of a console runs."""
+    """Everything that the page draws at one refresh; `others` are builds that no operation runs, `proofs` measure queries."""
 
     verdict: IndexVerdict
     set: Panel[tuple[SetIndex, ...]]
     found: Panel[tuple[FoundIndex, ...]]
     work: tuple[IndexWork, ...]
     others: tuple[IndexBuild, ...]
+    proofs: tuple[Operation, ...]
     last: Panel[Operation | None]
     loaded_at: datetime
 
@@ -65,8 +68,8 @@ class IndexOverview:
             self._set.get(), self._found.get(), self._builds.get(), self._last.get(), self._activity.running()
         )
         now_built = () if builds.error else builds.value or ()
-        operations = [item for item in running.value.operations if item.kind == KIND] if running.value else []
-        work = tuple(_work(operation, now_built) for operation in operations)
+        operations = running.value.operations if running.value else ()
+        work = tuple(_work(operation, now_built) for operation in operations if operation.kind == KIND)
         ours = {item.index for item in work}
         return IndexView(
             verdict=judge_indexes(found_set, now_built),
@@ -74,6 +77,7 @@ class IndexOverview:
             found=found,
             work=work,
             others=tuple(build for build in now_built if build.index not in ours),
+            proofs=tuple(operation for operation in operations if operation.kind == PROOF),
             last=last,
             loaded_at=datetime.now(UTC),
         )
@@ -89,6 +93,7 @@ def _work(operation: Operation, builds: Sequence[IndexBuild]) -> IndexWork:
     names = [str(name) for name in operation.parameters.get("indexes", ())] or [""]
     head, _, says = operation.what.partition(" (")
     index = next((name for name in names if head.endswith(f" {name}")), names[0])
-    return IndexWork(
-        operation, index, names.index(index) + 1, len(names), says.removesuffix(")"), build_of(index, builds)
-    )  # fmt: skip
+    build = build_of(index, builds)
+    if build is not None:  # Newer than what the operation last said.
+        operation = replace(operation, done=build.done, total=TOTAL)
+    return IndexWork(operation, index, names.index(index) + 1, len(names), says.removesuffix(")"), build)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from core.database.failures import translated
 from core.database.indexes.catalog import FoundIndex, Indexes, SetIndex
 from core.database.indexes.notes import IndexNotes
 from core.database.indexes.preflight import Preflight
@@ -88,7 +89,8 @@ class IndexOperations:
         """Whether an index of the set, or a pasted CREATE INDEX, can be built now; raises UsageError, DependencyError."""
         connection = await self._database.connect(application_name="console preflight")
         try:
-            return await self._catalog.preflight(connection, name_or_statement, free_bytes=self._free_bytes())
+            with translated():
+                return await self._catalog.preflight(connection, name_or_statement, free_bytes=self._free_bytes())
         finally:
             connection.terminate()
 

@@ -25,7 +25,7 @@ def duration(seconds: float | None) -> str:
 
 def percent(share: float | None) -> str:
     """A share rounded down to a tenth of a point, so that 89.96 % is not shown as 90 %."""
-    return "—" if share is None else f"{int(share * 1_000) / 10:.1f}\u00a0%"
+    return "—" if share is None else f"{int(share * 1_000 + 1e-9) / 10:.1f}\u00a0%"
 
 
 def _three(number: float) -> str:

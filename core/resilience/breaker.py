@@ -29,8 +29,8 @@ BEFORE_SECONDS = 0.005  # Callers start their own watch a moment before or after
 class CircuitBreaker:
     """Counts outcomes over a sliding window; safe from threads, each call O(1).
 
-    `failures_in_a_row` opens without waiting for the rate: after a busy time the window is full of successes, and a server that is
-    seldom asked never fills it.
+    `failures_in_a_row` opens without waiting for the rate: after a busy time the window is full of successes, and a server that
+    is seldom asked never fills it.
     `slow_call_rate` above 1 never opens. `open_seconds` grows by `growth` with every trial that fails, up to
     `open_seconds_most`. `trial_seconds` is when trial calls that did not report are replaced.
     """

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.operations import Operation
-from core.resilience.breaker import BreakerState
+from core.resilience import BreakerState
 from core.ui.session import attempt, guard, operator, services
 from core.ui.text import plain
 

@@ -107,7 +107,7 @@ def _hit_rate(figures: CacheFigures, target: float) -> None:
         _metric("Hit rate", percent(rate), note)
         return
     kept = rate >= target
-    note = f"{'above' if kept else 'below'} {target:.0%} · {reads.missed:,} of {count:,} missed"
+    note = f"{'above' if kept else 'below'} {target:.0%} · {reads.missed:,} missed"
     _metric("Hit rate", percent(rate), note, colour="green" if kept else "red", help="Answered without the loader.")
 
 
@@ -118,7 +118,7 @@ def _read_time(figures: CacheFigures, target: float) -> None:
         _metric("Read P95", "—", note)
         return
     kept = read.p95 < target
-    note = f"{'below' if kept else 'above'} {duration(target)} · P50 {duration(read.p50)} · P99 {duration(read.p99)}"
+    note = f"{'below' if kept else 'above'} {duration(target)} · P99 {duration(read.p99)}"
     _metric("Read P95", duration(read.p95), note, colour="green" if kept else "red", help="Of hits in memory and in Redis.")
 
 

@@ -12,9 +12,9 @@ from core.operations import Started
 from core.platform.commands import migrate_line
 from core.platform.index_builds import IndexBuild
 from core.platform.index_overview import IndexView
-from core.platform.units import size
 from core.ui.data_panels import refusal
 from core.ui.index_preflight import Asked, ask_names, asked_of, draw_preflight
+from core.ui.index_proof import index_proofs
 from core.ui.index_tables import INDEX_STATES
 from core.ui.operation_panels import MESSAGE
 from core.ui.session import attempt, guard, operator, services
@@ -46,17 +46,17 @@ def chosen_indexes(view: IndexView, names: Sequence[str]) -> None:
             draw_preflight(asked)
             st.caption("What a build runs")
             _lines("up", wanted, [one.notes.create_statement for one in wanted])
+        index_proofs(chosen)
 
 
 def _notes(one: SetIndex) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{plain(one.notes.name)}** on {plain(one.notes.table)}", width="content")
         st.badge(one.state.state, color=INDEX_STATES[one.state.state], width="content")
-    held = f" It takes {size(one.size_bytes)} and was scanned {one.scans or 0:,} times." if one.size_bytes is not None else ""
     serves = ", ".join(f"`{name}`" for name in one.notes.serves)
-    st.markdown(f"{plain(one.notes.why)} Serves {serves}.{held}")
+    st.markdown(f"{plain(one.notes.why)} Serves {serves}.")
     if one.state.state == "building":
-        st.caption(plain(one.state.detail))
+        st.caption(":material/arrow_upward: Its steps are shown at the top of the page.")
     elif one.state.state in ("invalid", "different"):
         st.warning(f"{plain(one.state.detail)}\n\n**Next:** {plain(one.state.next_step)}", icon=":material/warning:")
     if one.same_as:

@@ -78,6 +78,8 @@ def draw_work(view: IndexView) -> None:
             st.caption(CANCELLING)
     for build in view.others:
         _foreign(build, view)
+    for operation in view.proofs:
+        running_operation(operation, view.loaded_at)
 
 
 def _told(item: IndexWork, now: datetime) -> str:
@@ -93,9 +95,15 @@ def _far(build: IndexBuild, now: datetime) -> str:
     percent = f"{build.done // 10} %" if build.until == build.done else f"{build.done // 10} to {build.until // 10} %"
     parts = [plain(build.phase), percent]
     if (left := build.seconds_left(now)) is not None:
-        least, most = (span(timedelta(seconds=seconds)) for seconds in left)
-        parts.append(f"about {most} left" if least == most else f"{least} to {most} left")
+        parts.append(_left(*left))
     return " · ".join(parts)
+
+
+def _left(least_seconds: float, most_seconds: float) -> str:
+    least, most = span(timedelta(seconds=least_seconds)), span(timedelta(seconds=most_seconds))
+    if most_seconds < 1:
+        return "less than a second left"
+    return f"about {most} left" if least == most else f"{least} to {most} left"
 
 
 def _steps(build: IndexBuild) -> None:
@@ -123,8 +131,10 @@ def _foreign(build: IndexBuild, view: IndexView) -> None:
 
 
 def draw_last(view: IndexView) -> None:
-    """What the newest run that is over came to."""
+    """What the newest run that is over came to, while none runs."""
     operation, now = view.last.value, view.loaded_at
+    if view.work:
+        return
     if view.last.error:
         st.warning(
             f"The last run is not known: {plain(view.last.error)} {plain(view.last.next_step)}", icon=":material/cloud_off:"

@@ -108,7 +108,7 @@ def _cost(cost: IndexCost) -> str:
     heap = f" {percent(cost.hot_share)} of the table's updates are heap-only." if cost.hot_share is not None else ""
     text = (
         f"{held}: about {size(cost.size_bytes)}, {size(cost.wal_bytes or 0)} of write-ahead log{sort}, and about "
-        f"{duration(cost.seconds)} on two cores.{heap}"
+        f"{duration(cost.seconds) if cost.seconds >= 1 else 'a second'} on two cores.{heap}"
     )
     return plain(text)
 

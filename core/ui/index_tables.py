@@ -20,6 +20,7 @@ Colour = Literal["green", "blue", "red", "orange", "gray"]
 INDEX_STATES: dict[str, Colour] = {
     "valid": "green", "absent": "gray", "building": "blue", "invalid": "red", "different": "orange",
 }  # fmt: skip
+ROWS_SHOWN = 20
 _number, _text = st.column_config.NumberColumn, st.column_config.TextColumn
 _state = st.column_config.MultiselectColumn(options=list(INDEX_STATES), color=list(INDEX_STATES.values()), width=85)
 SET_COLUMNS: dict[str, Any] = {
@@ -35,7 +36,7 @@ SET_COLUMNS: dict[str, Any] = {
 FOUND_COLUMNS: dict[str, Any] = {
     **{name: SET_COLUMNS[name] for name in ("Index", "State", "Size, MiB", "Scans", "Last use")},
     "Table": _text(width=125),
-    "In the set": st.column_config.CheckboxColumn(width=75),
+    "In the set": _text(width=75),
     "Remark": _text(width=420),
 }
 
@@ -71,8 +72,13 @@ def _choose(names: Sequence[str]) -> None:
 
 
 def _set_row(one: SetIndex) -> dict[str, Any]:
-    absent = one.state.state == "absent"
-    odd = "" if one.agrees else "It is on record and not there. " if one.stamped else "It is there and not on record: Adopt."
+    odd = (
+        ""
+        if one.agrees
+        else "It is on record and not there: Adopt."
+        if one.stamped
+        else "It is there and not on record: Adopt."
+    )
     return {
         "Index": one.notes.name,
         "State": [one.state.state],
@@ -81,7 +87,7 @@ def _set_row(one: SetIndex) -> dict[str, Any]:
         "Last use": _naive(one.last_scan_at),
         "On record": "yes" if one.stamped else "no",
         "Serves": ", ".join(one.notes.serves),
-        "What to do": odd or ("" if absent or one.state.state == "valid" else one.state.next_step),
+        "What to do": one.state.next_step if one.state.state in ("invalid", "different") else odd,
     }
 
 
@@ -91,7 +97,8 @@ def found_table(panel: Panel[tuple[FoundIndex, ...]]) -> None:
         words = "There is no index on the platform's tables." if panel.value is not None else "Shown when PostgreSQL answers."
         st.info(words, icon=":material/database:")
         return
-    table = choose("Table", "table", sorted({one.table for one in panel.value}), lambda: forget("found"))
+    with st.container(width=300):
+        table = choose("Table", "table", sorted({one.table for one in panel.value}), lambda: forget("found"))
     shown = [one for one in panel.value if table in (None, one.table)]
     names, asked = [one.name for one in shown], st.query_params.get("found", "")
     key = f"index-found-{table}"
@@ -99,8 +106,9 @@ def found_table(panel: Panel[tuple[FoundIndex, ...]]) -> None:
         [_found_row(one) for one in shown],
         key=key,
         hide_index=True,
+        height=38 + 35 * min(len(shown), ROWS_SHOWN),
         column_config=FOUND_COLUMNS,
-        placeholder="No index.",
+        placeholder="",
         selection_mode="single-row",
         selection_default={"selection": {"rows": [names.index(asked)] if asked in names else []}},
         on_select=lambda: _open(names, key),
@@ -128,7 +136,7 @@ def _found_row(one: FoundIndex) -> dict[str, Any]:
         "Scans": one.scans,
         "Last use": _naive(one.last_scan_at),
         "Table": one.table,
-        "In the set": one.in_set,
+        "In the set": "yes" if one.in_set else "",
         "Remark": _remark(one),
     }
 

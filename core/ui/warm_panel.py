@@ -91,9 +91,7 @@ def _table(rows: Sequence[PlanRow], now: datetime) -> None:
         on_select=lambda: _select(names),
         alt="Table of the warm plans with their last run, its gain, and when the next one starts.",
     )
-    st.caption(
-        "A run fills Redis; the memory of a process takes a value at its first read. Choose a plan for a dry run or a run."
-    )
+    st.caption("A run fills Redis; the memory of a process takes what is read there. Choose a plan for a dry run or a run.")
 
 
 def _row(row: PlanRow, now: datetime) -> dict[str, Any]:

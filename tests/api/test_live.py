@@ -150,3 +150,16 @@ def test_a_base_path_and_the_404_behind(client: TestClient) -> None:
     assert client.get("/console/api/live").status_code == 200
     assert client.get("/console/assets/script-1.js").status_code == 200
     assert client.get("/api/nothing").status_code == 404
+
+
+@pytest.mark.parametrize(("window", "step"), [(60, 1), (300, 2), (900, 10), (3_600, 10)])
+def test_every_window_of_the_recorder_is_told(
+    client: TestClient, recorder: Recorder, clock: ManualClock, window: int, step: int
+) -> None:
+    """In steps of its own, those that are over."""
+    clock.advance(10)
+    recorder.fold()
+
+    series = client.get(f"/api/live?window={window}&series=api_request_seconds").json()["series"]["api_request_seconds"]
+
+    assert (series["step_seconds"], len(series["count"]), sum(series["count"])) == (step, window // step, 30)

@@ -234,3 +234,15 @@ def test_a_watched_redis_is_left_alone(settings: Settings) -> None:
         app = press(open_page(show="Invalidate", what="Everything"), "invalidate_estimate")
         assert app.button(key="invalidate_now").disabled
         assert "nothing is changed there" in text(app)
+
+
+def test_a_plan_with_an_hour_says_how_it_stands(settings: Settings) -> None:
+    """Wanted when, started when; one that never ran begins with the next hour."""
+    with console(replace(settings, cache_warm_schedule="top_leads 08:00 America/Chicago")) as running:
+        wait_until(lambda: bool(running.services.warming.scheduled()))
+        app = open_page(show="Plans")
+
+        table = next(item.value for item in app.dataframe if "Wanted at" in item.value).set_index("Plan")
+        assert table.loc["Top leads", "Wanted at"] == "08:00 America/Chicago"
+        assert table.loc["Top leads", "How it stands"].startswith(("begins at", "starts within", "runs now", "warm since"))
+        assert table.loc["Market figures", "Wanted at"] == ""

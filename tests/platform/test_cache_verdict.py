@@ -94,10 +94,10 @@ def test_a_missed_rate_says_what_most_misses_need(reason: str, remedy: str) -> N
 
 def test_warming_up_is_no_breach() -> None:
     """In the first minutes first reads are missed; later the same is a breach."""
-    cold = Reads(memory_hits=700, misses={"cold": 300})
-
-    assert judged(cold, covered=60).state == "cannot_tell"
-    assert judged(cold, covered=899).state == "not_fine"
+    for reason, early in (("cold", "cannot_tell"), ("expired", "cannot_tell"), ("evicted", "not_fine")):
+        reads = Reads(memory_hits=700, misses={reason: 300})
+        assert judged(reads, covered=60).state == early
+        assert judged(reads, covered=899).state == "not_fine"
 
 
 def test_too_few_reads_tell_nothing() -> None:

@@ -1,0 +1,76 @@
+"""build_services: the parts list of one process, the only place that constructs; does no I/O and raises only SettingsError."""
+
+from __future__ import annotations
+
+from core.cache.redis_tier.command_lines import CommandLines
+from core.cache.tiered import TieredCache
+from core.database.indexes.catalog import Indexes
+from core.database.indexes.shipped import IndexSet
+from core.operations import Operations
+from core.platform.activity import Activity
+from core.platform.cache_keys import CacheKeys
+from core.platform.cache_operations import CacheOperations
+from core.platform.cache_overview import CacheOverview
+from core.platform.changes import PlatformChanges
+from core.platform.data import DataOperations
+from core.platform.database_operations import DatabaseOperations
+from core.platform.database_view import DatabaseOverview
+from core.platform.index_overview import IndexOverview
+from core.platform.indexes import IndexOperations
+from core.platform.milestones import Milestones
+from core.platform.overview import Overview
+from core.platform.platform import Platform
+from core.platform.traffic import Traffic
+from core.platform.uploads import Uploads
+from core.platform.warming import Warming
+from core.services.ground import make_ground
+from core.services.services import Services
+from core.settings import Settings
+from core.setup import Setup
+
+
+def build_services(settings: Settings, *, console: bool = True) -> Services:
+    """Every service, not yet open; `console` is False for a process that only serves the API."""
+    ground = make_ground(settings)
+    monitor, queries, database, store = ground.monitor, ground.queries, ground.database_parts.database, ground.console_store
+    health, cache_parts, cache = ground.health, ground.cache_parts, TieredCache(ground.cache_parts)
+    changes = PlatformChanges(cache)
+    setup = Setup(settings, ground.stores, health, records_start=console, changed=changes.everything)
+    platform = Platform(settings, database, store, changes)
+    for family in platform.families():
+        cache.families.add(family)
+    milestones = Milestones(store, setup)
+    operations = Operations(store, queries)
+    activity = Activity(operations)
+    indexes = IndexOperations(
+        settings, database, store, operations, setup, Indexes(queries, IndexSet()), queries, follows=console
+    )
+    warming = Warming(settings, cache, database, operations, setup, schedules=console)
+    cache_overview = CacheOverview(settings, monitor, cache_parts, cache, health, warming)
+    lines = CommandLines(ground.redis_url, ground.redis.keys)
+    return Services(
+        settings=settings,
+        monitor=monitor,
+        embedded=ground.embedded,
+        database=database,
+        console_store=store,
+        redis=ground.redis,
+        cache=cache,
+        platform=platform,
+        health=health,
+        setup=setup,
+        operations=operations,
+        activity=activity,
+        data=DataOperations(settings, database, operations, setup, health, Uploads(settings.data_dir), changes),
+        database_overview=DatabaseOverview(settings, monitor, ground.database_parts, queries, health),
+        database_operations=DatabaseOperations(settings, monitor, ground.database_parts, queries, operations),
+        indexes=indexes,
+        index_overview=IndexOverview(database, indexes, operations, activity),
+        traffic=Traffic(settings, operations),
+        warming=warming,
+        cache_overview=cache_overview,
+        cache_keys=CacheKeys(cache_parts, cache.families, lines, writes=cache_overview.writes),
+        cache_operations=CacheOperations(settings, cache_parts, cache, operations, lines),
+        milestones=milestones,
+        overview=Overview(settings, database, store, ground.redis, health, setup, milestones, warming.missed),
+    )

@@ -1,0 +1,77 @@
+"""What an operator does on the database page: the callbacks, and the word on what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+from core.database.plan import Explained
+from core.database.plan_tree import plan_lines
+from core.platform.units import duration
+from core.ui.session import attempt, guard
+from core.ui.text import plain
+from core.ui.verdict import clock
+
+MESSAGE = "database_message"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A plan that was asked for, and when."""
+
+    explained: Explained
+    at: datetime
+
+
+def act(work: Callable[[], Coroutine[Any, Any, Any]], keep: str = "", said: str = "") -> bool:
+    """Do it in a callback, with the role checked again; its answer is kept under `keep`, an error for `draw_message`."""
+    guard("operator")
+    box: list[Any] = []
+
+    async def kept() -> None:
+        box.append(await work())
+
+    error = attempt(kept())
+    st.session_state[MESSAGE] = (bool(error), error or said)
+    if not error and keep:
+        st.session_state[keep] = box[0]
+    return not error
+
+
+def draw_message() -> None:
+    """What the last action came to: an error until the next action, a success once."""
+    failed, text = st.session_state.get(MESSAGE, (False, ""))
+    if failed:
+        st.error(plain(text), icon=":material/error:")
+    elif text:
+        st.session_state.pop(MESSAGE)
+        st.toast(plain(text), icon=":material/check_circle:")
+
+
+def explain_into(key: str, work: Callable[[], Coroutine[Any, Any, Explained]]) -> None:
+    """The callback of every Explain button."""
+
+    async def shown() -> Shown:
+        return Shown(await work(), datetime.now(UTC))
+
+    st.session_state.pop(key, None)
+    act(shown, keep=key)
+
+
+def draw_plan(shown: Shown) -> None:
+    """The tree, and under it what the whole run cost."""
+    found = shown.explained
+    st.code("\n".join(plan_lines(found.plan)), language=None)
+    pages = f"{found.hit:,} pages from memory, {found.read:,} read"
+    times = f"planned in {duration(found.planning_seconds)}, run in {duration(found.execution_seconds)}"
+    st.caption(f"{times} · {found.rows:,} rows · {pages} · at {clock(shown.at, datetime.now(UTC))}, then rolled back")
+
+
+def what_it_runs(commands: Sequence[str]) -> None:
+    """The exact statements, to copy."""
+    with st.expander("What it runs", icon=":material/terminal:"):
+        st.code("\n".join(commands), language="sql", wrap_lines=True)
