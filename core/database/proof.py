@@ -3,7 +3,8 @@
 Owns the rule. Each set is its own control: its time after is divided by its time before. Of these ratios the median, and the
 ratio of the two P95, are drawn again 1,000 times (bootstrap: Efron 1979), which gives each a range of 95 %. *Helped*: a range
 lies wholly below 0.9, and none above 1.1. *Harmed*: a range lies wholly above 1.1. Anything else is *no effect*, and so is a
-difference of less than 0.05 ms. Fewer than 10 sets say nothing; the P95 counts from 20.
+difference of less than 0.05 ms, and one that comes with the same plans and the same pages: that is the machine's, which was
+busier at one time than at the other. Fewer than 10 sets say nothing; the P95 counts from 20.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ LEAST_SECONDS = 0.00005
 DRAWS, SEED = 1_000, 20_260_118  # The same figures give the same word.
 RULE = (
     "Per parameter set: time after / time before, each the median of its rounds. Helped: the 95 % bootstrap range of the"
-    " median ratio, or of the ratio of P95, lies below 0.9 and neither above 1.1. Harmed: one lies above 1.1. Under 0.05 ms:"
-    " no effect."
+    " median ratio, or of the ratio of P95, lies below 0.9 and neither above 1.1. Harmed: one lies above 1.1. No effect: all"
+    " else, under 0.05 ms, or with the same plans and pages, since then the machine was busier at one time."
 )
 
 Pair = tuple[float, float]
@@ -78,8 +79,10 @@ def prove(before: Replayed, after: Replayed) -> Proof:
     enough = len(both) >= SETS_NEEDED
     median = _interval(times, _median_ratio) if enough else None
     p95 = _interval(times, _p95_ratio) if len(both) >= SETS_FOR_P95 else None
-    verdict, reason = _judged(times, median, p95)
     changes = [plan_change(old.plan, new.plan) for old, new in both]
+    verdict, reason = _judged(times, median, p95)
+    if verdict in ("helped", "harmed") and not any(change.changed for change in changes) and _same_pages(both):
+        verdict, reason = "no effect", f"{reason}, but plans and pages are the same: the machine was busier at one time"
     example = max(both, key=lambda pair: pair[0].seconds)
     changed = [change for change in changes if change.changed]
     return Proof(
@@ -113,6 +116,17 @@ def figures(sets: Sequence[MeasuredSet]) -> Figures:
 def _pairs(before: Sequence[MeasuredSet], after: Sequence[MeasuredSet]) -> list[tuple[MeasuredSet, MeasuredSet]]:
     """Sets of the same place: both sides are measured with the same sets in the same order, and one may have ended early."""
     return [(old, new) for old, new in zip(before, after, strict=False) if old.asked == new.asked]
+
+
+def _same_pages(both: Sequence[tuple[MeasuredSet, MeasuredSet]]) -> bool:
+    """Whether as many pages were touched and read, to within a tenth."""
+    for old, new in (
+        (sum(item.pages for item, _ in both), sum(item.pages for _, item in both)),
+        (sum(item.pages_read for item, _ in both), sum(item.pages_read for _, item in both)),
+    ):
+        if abs(new - old) > 0.1 * max(old, new, 10 * len(both)):
+            return False
+    return True
 
 
 def _judged(times: Sequence[Pair], median: Interval | None, p95: Interval | None) -> tuple[ProofVerdict, str]:

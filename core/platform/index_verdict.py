@@ -30,9 +30,10 @@ def judge_indexes(panel: Panel[tuple[SetIndex, ...]], builds: Sequence[IndexBuil
         return IndexVerdict("busy", f"Being built now: {_named([build.index for build in builds])}")
     broken = [one.notes.name for one in panel.value if one.state.state == "invalid"]
     if broken:
-        verb, it = ("is", "it serves") if len(broken) == 1 else ("are", "they serve")
-        sentence = f"{_named(broken)} {verb} broken: {it} no query and cost at every write"
-        return IndexVerdict("broken", sentence, "Choose it below and build it: what is left of it is dropped first.")
+        one = len(broken) == 1
+        what = "is broken: it serves no query and costs" if one else "are broken: they serve no query and cost"
+        step = f"Choose {'it' if one else 'them'} below and build again: what is left is dropped first."
+        return IndexVerdict("broken", f"{_named(broken)} {what} at every write", step)
     if other := next((one for one in panel.value if one.state.state == "different"), None):
         return IndexVerdict("broken", f"{other.notes.name} is not the index that is meant", other.state.next_step)
     return _standing(panel.value)

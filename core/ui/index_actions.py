@@ -45,8 +45,14 @@ def chosen_indexes(view: IndexView, names: Sequence[str]) -> None:
         if wanted:
             draw_preflight(asked)
             st.caption("What a build runs")
-            _lines("up", wanted, [one.notes.create_statement for one in wanted])
+            _lines("up", wanted, _building(wanted))
         index_proofs(chosen)
+
+
+def _building(wanted: Sequence[SetIndex]) -> list[str]:
+    """The statements of a build: what is broken is dropped first."""
+    dropped = {one.notes.name: [one.notes.take_back] if one.state.state == "invalid" else [] for one in wanted}
+    return [statement for one in wanted for statement in (*dropped[one.notes.name], one.notes.create_statement)]
 
 
 def _notes(one: SetIndex) -> None:
@@ -58,7 +64,8 @@ def _notes(one: SetIndex) -> None:
     if one.state.state == "building":
         st.caption(":material/arrow_upward: Its steps are shown at the top of the page.")
     elif one.state.state in ("invalid", "different"):
-        st.warning(f"{plain(one.state.detail)}\n\n**Next:** {plain(one.state.next_step)}", icon=":material/warning:")
+        another = "There is another index of this name: " if one.state.state == "different" else ""
+        st.warning(f"{another}{plain(one.state.detail)}\n\n**Next:** {plain(one.state.next_step)}", icon=":material/warning:")
     if one.same_as:
         st.caption(f":material/info: {plain(', '.join(one.same_as))} is the same index under another name.")
 

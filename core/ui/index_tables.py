@@ -20,7 +20,7 @@ Colour = Literal["green", "blue", "red", "orange", "gray"]
 INDEX_STATES: dict[str, Colour] = {
     "valid": "green", "absent": "gray", "building": "blue", "invalid": "red", "different": "orange",
 }  # fmt: skip
-ROWS_SHOWN = 20
+ROWS_SHOWN, HEIGHT = 30, 640
 _number, _text = st.column_config.NumberColumn, st.column_config.TextColumn
 _state = st.column_config.MultiselectColumn(options=list(INDEX_STATES), color=list(INDEX_STATES.values()), width=85)
 SET_COLUMNS: dict[str, Any] = {
@@ -106,7 +106,7 @@ def found_table(panel: Panel[tuple[FoundIndex, ...]]) -> None:
         [_found_row(one) for one in shown],
         key=key,
         hide_index=True,
-        height=38 + 35 * min(len(shown), ROWS_SHOWN),
+        height="content" if len(shown) <= ROWS_SHOWN else HEIGHT,
         column_config=FOUND_COLUMNS,
         placeholder="",
         selection_mode="single-row",
@@ -156,7 +156,8 @@ def _remark(one: FoundIndex) -> str:
 def _definition(one: FoundIndex) -> None:
     """What it is, and how to drop one that is not of the set."""
     with st.container(border=True):
-        st.markdown(f"**{plain(one.name)}** on {plain(one.table)}")
+        remark = f": {plain(_remark(one))}" if _remark(one) else ""
+        st.markdown(f"**{plain(one.name)}** on {plain(one.table)}{remark}")
         st.code(one.definition, language="sql", wrap_lines=True)
         if one.of_constraint:
             st.caption("A constraint stands on it: it goes only with the constraint.")

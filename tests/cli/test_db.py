@@ -24,7 +24,6 @@ def test_slow(settings: Settings, database_url: str) -> None:
     shown = run(settings, "db", "slow", "--for", "0.2")
     assert "not P95" in shown.out
     assert "slept_for_the_test" not in shown.out
-    assert run(settings, "db", "slow", "--limit", "0").code == 2
 
 
 def test_indexes_and_a_server_that_is_down(settings: Settings) -> None:
@@ -36,8 +35,7 @@ def test_indexes_and_a_server_that_is_down(settings: Settings) -> None:
 
 
 def test_blockers(settings: Settings, database_url: str) -> None:
-    """Nobody; then one who holds and one who waits, and what for."""
-    assert "Nobody waits" in run(settings, "db", "blockers").out
+    """One who holds and one who waits, since when and for what."""
     with blocked(database_url) as scene:
         told = run(settings, "db", "blockers", "--json").body["data"]
         (tree,) = told["trees"]

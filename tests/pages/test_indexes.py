@@ -104,6 +104,7 @@ def test_a_broken_one_is_said_first_and_built_anew(settings: Settings, database_
         app = open_page(index=NAME)
         assert "leads_score_idx is broken" in app.title[0].value.replace("\\", "")
         assert next(metric.value for metric in app.metric if metric.label == "Broken") == "1"
+        assert "DROP INDEX CONCURRENTLY leads_score_idx;\nCREATE INDEX CONCURRENTLY leads_score_idx ON" in text(app)
         assert app.button(key="index_build").disabled
         app = press(typed(app, settings), "index_preflight")
         assert "A failed build left leads_score_idx broken: it is dropped first." in text(app)
