@@ -59,11 +59,11 @@ def section() -> None:
 
 
 live()
-draw_message()
 panels.draw_charts(services.settings, live_view(panels.DEFAULT_WINDOW))
 show = st.segmented_control(
     "Show", SECTIONS, default="Queries", required=True, key="show", bind="query-params", label_visibility="collapsed"
 )
+draw_message()
 st.session_state["query_drawn"] = chosen = st.query_params.get("query", "")
 if show == "Your SQL":
     own_statement()

@@ -57,10 +57,9 @@ class PlanChange:
         """In words."""
         if not self.changed:
             return "The plan is the same."
-        parts = ([f"{' and '.join(self.gone)} gone"] if self.gone else []) + (
-            [f"now {' and '.join(self.new)}"] if self.new else []
-        )
-        return f"The plan changed: {'; '.join(parts) or 'the same scans in another order'}."
+        gone, new = " and ".join(self.gone), " and ".join(self.new)
+        words = f"{new} in place of {gone}" if gone and new else f"without {gone}" if gone else new
+        return f"The plan changed: {words or 'the same scans, put together otherwise'}."
 
 
 def parse_plan(found: Mapping[str, Any]) -> PlanNode:

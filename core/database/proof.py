@@ -134,13 +134,13 @@ def _judged(times: Sequence[Pair], median: Interval | None, p95: Interval | None
         return "too few", f"{len(times)} of the {SETS_NEEDED} parameter sets that a verdict needs were measured"
     named = [(word, found) for word, found in (("median", median), ("P95", p95)) if found is not None]
     matters = _matters(times)
-    if worse := [f"{word} is {_range(found)} of what it was" for word, found in named if found.low > MORE and matters]:
+    if worse := [f"{word} is {_range(found)}" for word, found in named if found.low > MORE and matters]:
         return "harmed", f"the {' and the '.join(worse)}"
-    if better := [f"{word} is {_range(found)} of what it was" for word, found in named if found.high < LESS and matters]:
+    if better := [f"{word} is {_range(found)}" for word, found in named if found.high < LESS and matters]:
         return "helped", f"the {' and the '.join(better)}"
     if not matters:
         return "no effect", f"the times differ by less than {LEAST_SECONDS * 1000:g} ms"
-    return "no effect", f"the median is {_range(median)} of what it was, which is within 10 % or within its noise"
+    return "no effect", f"the median is {_range(median)}: within 10 %, or within its noise"
 
 
 def _matters(times: Sequence[Pair]) -> bool:
@@ -150,7 +150,9 @@ def _matters(times: Sequence[Pair]) -> bool:
 
 
 def _range(found: Interval) -> str:
-    return f"{found.ratio:.3g} ({found.low:.3g} to {found.high:.3g})"
+    if found.ratio < 1:
+        return f"{1 / found.ratio:.3g} times quicker ({1 / found.high:.3g} to {1 / found.low:.3g})"
+    return f"{found.ratio:.3g} times as long ({found.low:.3g} to {found.high:.3g})"
 
 
 def _interval(times: Sequence[Pair], ratio: Callable[[Sequence[Pair]], float]) -> Interval:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from core.database.explain import Explained, explain, timed
 from core.database.failures import translated
-from core.database.plan import Explained, explain, timed
 from core.database.plan_tree import PlanNode
 from core.database.samples import ParameterSet
 from core.errors import UsageError

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from core.database.explain import Explain, Explained
 from core.database.parts import DatabaseParts
-from core.database.plan import Explain, Explained
 from core.database.proof import RULE, Proof, figures, prove
 from core.database.queries import Queries
 from core.database.replay import Pace, Replay, Replayed
@@ -69,7 +69,7 @@ class DatabaseOperations:
     ) -> None:
         self._settings, self._monitor, self._queries, self._operations = settings, monitor, queries, operations
         self._database, self._samples = parts.database, parts.samples
-        self._pace = pace or Pace()
+        self._pace = pace or Pace(timeout_seconds=settings.database_command_timeout_seconds)  # As the platform itself waits.
         self.explain = Explain(parts.database)
         self._proofs: dict[str, ProofState] = {}
 
@@ -115,7 +115,7 @@ class DatabaseOperations:
         gently = f"{pace.duty:.0%} of one connection's time, {pace.most_seconds:g} s at most"
         return (
             f"-- each parameter set in {pace.rounds} rounds; {gently}",
-            *self.explain.commands(sql),
+            *self.explain.commands(sql, pace.timeout_seconds),
             f"BEGIN READ ONLY; SET LOCAL statement_timeout = {pace.timeout_seconds * 1000:.0f};\n{sql};\nROLLBACK;",
         )
 

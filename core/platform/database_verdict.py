@@ -51,7 +51,7 @@ def judge_database(settings: Settings, evidence: Evidence) -> Verdict:
 def _down(evidence: Evidence) -> Verdict | None:
     status, breaker = evidence.status, evidence.breaker
     if status.state == "down":
-        return Verdict("not_fine", status.since, "PostgreSQL does not answer", f"{status.error} {status.next_step}".strip())
+        return Verdict("not_fine", status.since, "PostgreSQL does not answer", status.next_step)
     if breaker is not None and breaker.state == "forced_open":
         return Verdict(
             "not_fine", breaker.since, "an operator keeps queries away from PostgreSQL", "Set it to automatic again."

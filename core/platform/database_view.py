@@ -86,8 +86,8 @@ class DatabaseOverview:
 
     async def load(self, window_seconds: int) -> DatabaseView:
         """The view of a window of 60, 300, 900 or 3600 seconds; raises nothing for a server that is down."""
-        sessions, server = await asyncio.gather(self._sessions.get(), self._server.get())
         status = next(item for item in self._health.snapshot() if item.name == "postgresql")
+        sessions, server = await self._looked(status)
         breaker = self._database.breaker.stats() if self._database.breaker else None
         pool, age_seconds = self._database.stats(), self._monitor.stats().age_seconds
         evidence = Evidence(
@@ -113,6 +113,12 @@ class DatabaseOverview:
             age_seconds=age_seconds,
             loaded_at=datetime.now(UTC),
         )
+
+    async def _looked(self, status: DependencyStatus) -> tuple[Panel[ServerSessions], Panel[ServerLoad]]:
+        """What PostgreSQL says; not asked while it is known not to answer, so that nobody waits for it."""
+        if status.state == "down":
+            return Panel(error=status.error, next_step=status.next_step), Panel(error=status.error, next_step=status.next_step)
+        return await asyncio.gather(self._sessions.get(), self._server.get())
 
     async def sessions(self) -> ServerSessions:
         """Who is connected, and who waits for whom; raises DependencyError, QueryError."""

@@ -23,7 +23,8 @@ from core.platform.panel import Kept, Panel
 
 KIND = "index"
 STATE_MAX_AGE_SECONDS = 1.0
-BUILDS_MAX_AGE_SECONDS = VIEW_MAX_AGE_SECONDS = 0.5
+BUILDS_MAX_AGE_SECONDS = 0.5
+VIEW_MAX_AGE_SECONDS = 0.2
 VIEW_TIMEOUT_SECONDS = 8.0  # Longer than its parts take: each gives up after two.
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.database.plan import Explained
+from core.database.explain import Explained
 from core.database.plan_tree import plan_lines
 from core.platform.units import duration
 from core.ui.session import attempt, guard

@@ -6,7 +6,6 @@ from typing import Literal
 
 import streamlit as st
 
-from core.monitor import SeriesSnapshot
 from core.platform.database_view import DatabaseView
 from core.platform.query_figures import QUERY, WAIT
 from core.platform.units import duration
@@ -20,20 +19,22 @@ from core.ui.verdict import draw_line, span
 WINDOWS, DEFAULT_WINDOW = ("1m", "5m", "15m", "1h"), "5m"
 WINDOW_WORDS = {60: "last minute", 300: "last 5 minutes", 900: "last 15 minutes", 3_600: "last hour"}
 NO_QUERY = "No query yet: make traffic on the Overview, or call the HTTP API."
+WINDOW_NOTE = "Time inside PostgreSQL of all queries of this process in the window. P95 needs 20 samples."
 STALE_SECONDS = 10.0
+Colour = Literal["green", "red", "off"]
 
 
 def draw_verdict(view: DatabaseView) -> None:
     """The first line, and what to do."""
     verdict = view.verdict
     lasting = span(view.loaded_at - verdict.since) if verdict.since else ""
-    draw_line(verdict.state, plain(_line(verdict, lasting)), plain(verdict.next_step))
+    draw_line(verdict.state, plain(_line(verdict, lasting)), verdict.next_step)
 
 
 def draw_numbers(view: DatabaseView, settings: Settings) -> None:
     """P95 against its target, the pool, who waits for a connection, and who waits for a lock."""
     with st.grid(4, min_column_width=200):
-        _p95(view.times, settings.target_database_p95_seconds)
+        _p95(view, settings.target_database_p95_seconds)
         pool = view.pool
         busy = max(0, pool.size - pool.idle)
         _metric(
@@ -47,8 +48,9 @@ def draw_numbers(view: DatabaseView, settings: Settings) -> None:
         _blocked(view)
     age = f":orange[{view.age_seconds:.0f} s old]" if view.age_seconds > STALE_SECONDS else f"{view.age_seconds:.0f} s old"
     version = f"PostgreSQL {view.status.version} · " if view.status.version else ""
+    problem = f":red[{plain(view.status.error)}] · " if view.status.state == "down" else ""
     breaker = f"breaker {view.breaker.state.replace('_', ' ')} · " if view.breaker else ""
-    st.caption(f"{version}{breaker}{_replica(view)}this process · {age}")
+    st.caption(f"{version}{problem}{breaker}{_replica(view)}this process · {age}")
 
 
 def draw_charts(settings: Settings, view: LiveView) -> None:
@@ -84,18 +86,16 @@ def _line(verdict: Verdict, lasting: str) -> str:
     return f"{'Not fine' if verdict.state == 'not_fine' else 'Cannot tell'}{lasting and f', {lasting}'}: {verdict.reason}"
 
 
-def _p95(times: SeriesSnapshot, target: float) -> None:
-    words = WINDOW_NOTE
+def _p95(view: DatabaseView, target: float) -> None:
+    times, words = view.times, WINDOW_NOTE
     if times.p95 is None:
         note = f"not enough samples · n={times.count:,}" if times.count else f"no samples; target {duration(target)}"
         _metric("Database P95", "—", note, help=words)
         return
     kept = times.p95 < target
     note = f"{'below' if kept else 'above'} {duration(target)} · P50 {duration(times.p50)} · n={times.count:,}"
-    _metric("Database P95", duration(times.p95), note, colour="green" if kept else "red", help=words)
-
-
-WINDOW_NOTE = "Time inside PostgreSQL of all queries of this process in the window. P95 needs 20 samples."
+    colour: Colour = "off" if view.status.state == "down" else "green" if kept else "red"
+    _metric("Database P95", duration(times.p95), note, colour=colour, help=words)
 
 
 def _waiting(view: DatabaseView) -> None:
@@ -112,7 +112,7 @@ def _waiting(view: DatabaseView) -> None:
 def _blocked(view: DatabaseView) -> None:
     found = view.sessions.value
     if found is None or view.sessions.error:
-        _metric("Wait for a lock", "—", plain(view.sessions.error) or "not known")
+        _metric("Wait for a lock", "—", "not known while PostgreSQL does not answer")
         return
     blocked = found.blocked
     note = (
@@ -128,9 +128,6 @@ def _replica(view: DatabaseView) -> str:
     state = "answers" if replica.used else f"set aside: {plain(replica.problem)}"
     lag = f", {duration(replica.lag_seconds)} behind" if replica.lag_seconds is not None else ""
     return f"replica {state}{lag} · "
-
-
-Colour = Literal["green", "red", "off"]
 
 
 def _metric(label: str, value: str, note: str, *, colour: Colour = "off", help: str | None = None) -> None:

@@ -56,9 +56,9 @@ def draw_proof(proof: Proof) -> None:
         _pair("P95", duration(proof.before.p95), duration(proof.after.p95))
         _pair("Pages touched", f"{proof.before.pages:,}", f"{proof.after.pages:,}")
         _pair("Rows", f"{proof.before.rows:,}", f"{proof.after.rows:,}")
-    plans = f"in {proof.changed_plans} of {proof.pairs} sets" if proof.changed_plans else ""
+    plans = f" So in {proof.changed_plans} of {proof.pairs} sets." if proof.changed_plans else ""
     other = f" In {proof.other_rows} sets the number of rows differs: the data changed meanwhile." if proof.other_rows else ""
-    st.markdown(f"{plain(proof.change.sentence)} {plans}{plain(other)}")
+    st.markdown(f"{plain(proof.change.sentence)}{plans}{plain(other)}")
     before, after = st.columns(2, gap="small")
     for column, title, item in ((before, "before", proof.example[0]), (after, "after", proof.example[1])):
         with column:

@@ -43,9 +43,8 @@ def server_panel(panel: Panel[ServerLoad]) -> None:
     """What all programs asked since the first look of this process."""
     load = panel.value
     if load is None or panel.error:
-        st.warning(
-            f"What the server does cannot be told: {plain(panel.error)} {plain(panel.next_step)}", icon=":material/cloud_off:"
-        )
+        why = plain(panel.error.rstrip("."))
+        st.warning(f"What the server does cannot be told: {why}. {panel.next_step}", icon=":material/cloud_off:")
         return
     if load.availability != "available":
         st.info(f"{REASONS[load.availability]} {plain(load.next_step)}", icon=":material/visibility_off:")

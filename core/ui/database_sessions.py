@@ -35,9 +35,8 @@ def sessions_panel(panel: Panel[ServerSessions]) -> None:
     found = panel.value
     if found is None or panel.error:
         age = f" What was known is {panel.age_seconds:.0f} s old and is not shown." if found else ""
-        st.warning(
-            f"Who is connected cannot be told: {plain(panel.error)} {plain(panel.next_step)}{age}", icon=":material/cloud_off:"
-        )
+        why = plain(panel.error.rstrip("."))
+        st.warning(f"Who is connected cannot be told: {why}. {panel.next_step}{age}", icon=":material/cloud_off:")
         return
     _rights(found)
     st.subheader("Who waits for whom", anchor=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import runtime
+from core.errors import TargetError
 from core.services import build_services
 from core.settings import Settings
 from tests.database.blocked import blocked
@@ -120,10 +121,12 @@ def test_a_plan_and_a_proof(settings: Settings, asked: Callable[[runtime.Running
 
 def test_a_wait_and_its_end(settings: Settings, database_url: str) -> None:
     """The first line says who holds up whom; the end needs the number typed, and is on record."""
-    with console(settings) as running, blocked(database_url) as scene:
-        overview = running.services.database_overview
+    with console(settings) as running, ExitStack() as stack:
+        app, overview = open_page(show="Sessions"), running.services.database_overview
+        assert "Nobody waits for a lock." in text(app)
+        scene = stack.enter_context(blocked(database_url))
         wait_until(lambda: running.gate.run(overview.load(300), 10).verdict.reason.startswith("1 session waits"))
-        app = open_page(show="Sessions")
+        rerun(app)
         assert f"held up by holder of the test ({scene.holder})" in app.title[0].value.replace("\\", "")
         assert metric(app, "Wait for a lock") == "1"
         assert "waits for AccessShareLock of leads" in text(app)
@@ -141,12 +144,17 @@ def test_a_wait_and_its_end(settings: Settings, database_url: str) -> None:
 
 def test_watched_only(settings: Settings, database_url: str) -> None:
     """In MODE=watch everything is seen and nobody's statement can be ended."""
-    with console(replace(settings, mode="watch")) as running, blocked(database_url) as scene:
-        overview = running.services.database_overview
-        wait_until(lambda: bool(running.gate.run(overview.sessions(), 10).blocked))
+    with console(replace(settings, mode="watch")) as running:
         app = open_page(show="Sessions")
-        assert app.button(key=f"end-now-{scene.waiter}").disabled
-        assert scene.errors == []
+        with blocked(database_url) as scene:
+            key = f"end-now-{scene.waiter}"
+            wait_until(lambda: key in {button.key for button in rerun(app).button})
+            assert app.button(key=key).disabled
+            (session,) = running.gate.run(running.services.database_overview.sessions(), 10).blocked
+            work = running.services.database_operations.cancel(session, typed=str(session.pid), operator="test")
+            with pytest.raises(TargetError, match="MODE=watch"):
+                running.gate.run(work, 10)
+            assert scene.errors == []
 
 
 def test_own_sql_and_the_whole_server(settings: Settings) -> None:
@@ -172,8 +180,8 @@ def test_postgresql_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy
         proxy.cut()
         wait_until(lambda: running.services.overview.verdict().state == "not_fine")
         app = open_page(show="Sessions")
+        wait_until(lambda: metric(rerun(app), "Wait for a lock") == "—")
         assert "PostgreSQL does not answer" in app.title[0].value
-        assert metric(app, "Wait for a lock") == "—"
         assert "Who is connected cannot be told" in text(app)
         proxy.restore()
         wait_until(lambda: running.services.overview.verdict().state == "fine")

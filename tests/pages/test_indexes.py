@@ -93,6 +93,7 @@ def test_none_then_all_built(settings: Settings, database_url: str) -> None:
         assert "CREATE INDEX CONCURRENTLY leads_score_idx ON leads" in text(app)
         assert f"python -m core migrate up {NAME} --target {settings.target_name}" in text(app)
         assert app.button(key="index_build").disabled
+        assert [expander.label for expander in app.expander] == ["What it buys: lead_list"]
         build_all(database_url)
         wait_until(says("All 8 indexes of the set are built, 8 not on record"))
 

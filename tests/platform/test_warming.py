@@ -29,7 +29,6 @@ from tests.tcp_proxy import TcpProxy
 
 ME = "local operator"
 KEYS = 120
-READY = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=2)  # The store's stamps are of the real clock.
 
 
 class Clock:
@@ -43,11 +42,17 @@ class Clock:
 
 
 @pytest.fixture
-def settings(settings: Settings, tmp_path: Path) -> Settings:
+def ready() -> datetime:
+    """The hour of the plan: in two minutes, since the store's stamps are of the real clock."""
+    return datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=2)
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path, ready: datetime) -> Settings:
     """A console with a plan of its own, of keys whose loader the test holds, wanted in two minutes."""
     path = tmp_path / "plans.toml"
     keys = ", ".join(f'"told:{number}"' for number in range(KEYS))
-    path.write_text(f'[told]\nkeys = [{keys}]\nready_by = "{READY:%H:%M}"\nzone = "UTC"\n', encoding="utf-8")
+    path.write_text(f'[told]\nkeys = [{keys}]\nready_by = "{ready:%H:%M}"\nzone = "UTC"\n', encoding="utf-8")
     return replace(settings, cache_warm_plans=str(path))
 
 
@@ -211,13 +216,13 @@ async def only(warming: Warming) -> Any:
     return warming.scheduled()[0]
 
 
-async def test_the_schedule_runs_once_in_all_consoles(consoles: Callable[[], Any], loads: ToldLoads) -> None:
+async def test_the_schedule_runs_once_in_all_consoles(consoles: Callable[[], Any], loads: ToldLoads, ready: datetime) -> None:
     """Nothing before its time; then one run, whoever looks; then nothing until the next day."""
     one, other = await consoles(), await consoles()
-    clock = Clock(READY - timedelta(minutes=30))
+    clock = Clock(ready - timedelta(minutes=30))
     first, second = scheduled(one, clock), scheduled(other, clock)
     assert (await only(first)).state == "waiting"
-    clock.now = READY - timedelta(seconds=100)
+    clock.now = ready - timedelta(seconds=100)
     await asyncio.gather(first.tick(), second.tick())
     for operation in await one.operations.list(kind=KIND):
         await one.operations.wait(operation.id)
@@ -226,15 +231,15 @@ async def test_the_schedule_runs_once_in_all_consoles(consoles: Callable[[], Any
     runs = await one.operations.list(kind=KIND)
     assert [run.operator for run in runs if report_of(run)] == [SCHEDULE]
     assert len(loads.loaded) == KEYS
-    assert runs[-1].parameters["ready_at"] == READY.isoformat()
+    assert runs[-1].parameters["ready_at"] == ready.isoformat()
     assert first.scheduled()[0].state == "ready"
     assert first.missed() == ()
 
 
-async def test_a_failed_run_is_shown_and_tried_again(services: Services, loads: ToldLoads) -> None:
+async def test_a_failed_run_is_shown_and_tried_again(services: Services, loads: ToldLoads, ready: datetime) -> None:
     """It is missed when the hour passes, and caught up when the loader is well again."""
     loads.error = ValueError("broken")
-    clock = Clock(READY - timedelta(seconds=100))
+    clock = Clock(ready - timedelta(seconds=100))
     warming = scheduled(services, clock)
     await warming.tick()
     number = (await services.operations.list(kind=KIND))[0].id
@@ -248,7 +253,7 @@ async def test_a_failed_run_is_shown_and_tried_again(services: Services, loads: 
     assert warming.missed() == (failed,)
 
     loads.error = None
-    clock.now = READY
+    clock.now = ready
     assert [item.missed for item in warming.missed()] == [True]
     await warming.tick()
     again = (await services.operations.list(kind=KIND))[0].id

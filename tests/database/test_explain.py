@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.database.plan import Explain
+from core.database.explain import Explain
 from core.database.plan_tree import parse_plan, plan_lines
 from core.database.pool import Database, PoolSettings
 from core.database.proof import prove

@@ -1,4 +1,4 @@
-"""Plan: runs a statement that only reads, to measure it: its plan, rows, pages and time.
+"""Explain: runs a statement that only reads, to measure it: its plan, rows, pages and time.
 
 Owns the frame of every such run: one transaction that is read-only, has a limit of time, and is always rolled back. Refuses
 what `read_only` refuses.
@@ -68,10 +68,10 @@ class Explain:
         finally:
             connection.terminate()
 
-    def commands(self, sql: str) -> tuple[str, ...]:
+    def commands(self, sql: str, timeout_seconds: float | None = None) -> tuple[str, ...]:
         """Exactly what is sent."""
         return (
-            f"BEGIN READ ONLY; SET LOCAL statement_timeout = {self._timeout_seconds * 1000:.0f};",
+            f"BEGIN READ ONLY; SET LOCAL statement_timeout = {(timeout_seconds or self._timeout_seconds) * 1000:.0f};",
             f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)\n{sql};",
             "ROLLBACK;",
         )
