@@ -56,7 +56,12 @@ def servers(testrun_uid: str) -> Iterator[Servers]:
     folder.mkdir(mode=0o700, exist_ok=True)
     postgres, redis = EmbeddedPostgres(folder), EmbeddedRedis(folder)
     try:
-        yield Servers(folder, postgres, redis, postgres.ensure(), redis.ensure())
+        running = Servers(folder, postgres, redis, postgres.ensure(), redis.ensure())
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            # Nothing here outlives a crash of the machine, and making a database waits for the disk many times.
+            execute(running.postgres_url, f"ALTER SYSTEM SET {setting} = off")
+        execute(running.postgres_url, "SELECT pg_reload_conf()")
+        yield running
     finally:
         redis.release()
         if postgres.release():
@@ -88,20 +93,15 @@ async def _make_template(servers: Servers) -> None:
 @pytest.fixture
 def database_url(servers: Servers, template: str) -> Iterator[str]:
     """A database of this test's own: both schemas, no rows."""
-    yield from _database(servers, f"TEMPLATE {template}")
+    with servers.new_database(f"TEMPLATE {template}") as url:
+        yield url
 
 
 @pytest.fixture
 def empty_database_url(servers: Servers) -> Iterator[str]:
     """A database of this test's own with nothing in it."""
-    yield from _database(servers, "")
-
-
-def _database(servers: Servers, options: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex[:16]}"
-    execute(servers.postgres_url, f"CREATE DATABASE {name} {options}")
-    yield servers.database_url(name)
-    execute(servers.postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with servers.new_database() as url:
+        yield url
 
 
 @pytest.fixture

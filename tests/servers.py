@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,16 @@ class Servers:
     def database_url(self, name: str) -> str:
         """The URL of another database of the same server."""
         return self.postgres_url.replace("@/platform?", f"@/{name}?")
+
+    @contextmanager
+    def new_database(self, options: str = "") -> Iterator[str]:
+        """The URL of a database that is gone at the end."""
+        name = f"test_{uuid.uuid4().hex[:16]}"
+        execute(self.postgres_url, f"CREATE DATABASE {name} {options} STRATEGY FILE_COPY")
+        try:
+            yield self.database_url(name)
+        finally:
+            execute(self.postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def socket_of(url: str) -> str:

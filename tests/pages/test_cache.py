@@ -35,6 +35,7 @@ def console(settings: Settings) -> Iterator[runtime.Running]:
     with runtime.use(services) as running:
         wait_until(services.setup.finished.is_set)
         wait_until(lambda: services.overview.verdict().state == "fine")
+        wait_until(lambda: services.cache.stats().link.state == "found" or services.settings.effective_mode == "watch")
         yield running
 
 
