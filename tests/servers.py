@@ -36,7 +36,7 @@ class Servers:
     def new_database(self, options: str = "") -> Iterator[str]:
         """The URL of a database that is gone at the end."""
         name = f"test_{uuid.uuid4().hex[:16]}"
-        execute(self.postgres_url, f"CREATE DATABASE {name} {options} STRATEGY FILE_COPY")
+        execute(self.postgres_url, f"CREATE DATABASE {name} {options}")
         try:
             yield self.database_url(name)
         finally:
