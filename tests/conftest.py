@@ -57,9 +57,10 @@ def servers(testrun_uid: str) -> Iterator[Servers]:
     postgres, redis = EmbeddedPostgres(folder), EmbeddedRedis(folder)
     try:
         running = Servers(folder, postgres, redis, postgres.ensure(), redis.ensure())
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-            # Nothing here outlives a crash of the machine, and making a database waits for the disk many times.
-            execute(running.postgres_url, f"ALTER SYSTEM SET {setting} = off")
+        # Nothing here outlives a crash of the machine, and making a database waits for the disk many times; its log is kept
+        # for the standby of test_replica.py, which would find it gone.
+        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off", "wal_keep_size = '1GB'"):
+            execute(running.postgres_url, f"ALTER SYSTEM SET {setting}")
         execute(running.postgres_url, "SELECT pg_reload_conf()")
         yield running
     finally:

@@ -42,11 +42,14 @@ class Standby:
             os.chown(self._folder, account.uid, account.gid)
             os.chown(cluster, account.uid, account.gid)
         copy = ["--pgdata", str(cluster), "--host", self._primary_sockets, "--username", "platform", "--write-recovery-conf"]
-        done = account.run(
-            [home.program("pg_basebackup"), *copy, "--checkpoint=fast", "--wal-method=stream", "--no-sync"],
-            timeout_seconds=SECONDS,
-        )
-        assert done.returncode == 0, "pg_basebackup failed"
+        said = self._folder / "pg_basebackup.log"
+        with said.open("wb") as log:
+            done = account.run(
+                [home.program("pg_basebackup"), *copy, "--checkpoint=fast", "--wal-method=stream", "--no-sync"],
+                timeout_seconds=SECONDS,
+                output_fd=log.fileno(),
+            )
+        assert done.returncode == 0, f"pg_basebackup failed: {said.read_text()}"
         settings = {**SETTINGS, "unix_socket_directories": str(self._folder)}
         flags = [flag for key, value in settings.items() for flag in ("-c", f"{key}={value}")]
         command = [home.program("postgres"), "-D", str(cluster), *flags]
