@@ -125,7 +125,7 @@ def test_a_wait_and_its_end(settings: Settings, database_url: str) -> None:
         app, overview = open_page(show="Sessions"), running.services.database_overview
         assert "Nobody waits for a lock." in text(app)
         scene = stack.enter_context(blocked(database_url))
-        wait_until(lambda: running.gate.run(overview.load(300), 10).verdict.reason.startswith("1 session waits"))
+        wait_until(lambda: running.gate.run(overview.load(300), 10).verdict.reason.startswith("1 session waits"), 30)
         rerun(app)
         assert f"held up by holder of the test ({scene.holder})" in app.title[0].value.replace("\\", "")
         assert metric(app, "Wait for a lock") == "1"
@@ -148,7 +148,7 @@ def test_watched_only(settings: Settings, database_url: str) -> None:
         app = open_page(show="Sessions")
         with blocked(database_url) as scene:
             key = f"end-now-{scene.waiter}"
-            wait_until(lambda: key in {button.key for button in rerun(app).button})
+            wait_until(lambda: key in {button.key for button in rerun(app).button}, 30)
             assert app.button(key=key).disabled
             (session,) = running.gate.run(running.services.database_overview.sessions(), 10).blocked
             work = running.services.database_operations.cancel(session, typed=str(session.pid), operator="test")
