@@ -23,6 +23,9 @@ ABSENT: Final = Absent()
 """What a loader returns, and what is stored, for a key that is known to have no value."""
 
 
+MOST_FREQUENCY: Final = 3  # S3-FIFO's two bits.
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Entry:
     """One value in memory; times are of time.monotonic(), in seconds.
@@ -45,8 +48,13 @@ class Entry:
     generations: tuple[tuple[str, int], ...] = ()  # Of its tags, and of those that every value carries.
     load_seconds: float = 0.0
     run: str = ""  # The warm run that stored it.
-    frequency: int = 0  # Of S3-FIFO: 0-3.
+    frequency: int = 0  # Of S3-FIFO: up to MOST_FREQUENCY.
     in_main: bool = False
+
+
+def copied(entry: Entry) -> Any:
+    """The value for one reader, who may change it."""
+    return entry.value if entry.copy is None else entry.copy(entry.value)
 
 
 class Stored(NamedTuple):

@@ -61,6 +61,11 @@ class Families:
             raise UsageError(f"The family {name!r} has no loader.", f"Families with a loader: {known}.") from None
 
 
+def family_of(key: str) -> str:
+    """The family in a key."""
+    return key.partition(":")[0]
+
+
 def split(key: str) -> tuple[str, str]:
     """A key's family and rest; raises UsageError when it is not `family:rest`."""
     match = KEY.fullmatch(key)

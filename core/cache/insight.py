@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from core.cache.entry import ABSENT, Absent, Entry, Stored
+from core.cache.families import family_of
 from core.cache.read import CacheRead, Reason
 from core.cache.redis_tier import Gain
 from core.ports import Record
@@ -264,11 +265,6 @@ class Insight:
     def _gain(self, run: str, reads: float, seconds: float) -> None:
         before = self._gains.get(run, Gain(0, 0.0))
         self._gains[run] = Gain(before.reads + reads, before.saved_seconds + seconds)
-
-
-def family_of(key: str) -> str:
-    """The family in a key."""
-    return key.partition(":")[0]
 
 
 def _taken(log: deque[T]) -> list[T]:

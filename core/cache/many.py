@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from core.cache.coherence.recent import RecentChanges
-from core.cache.entry import ABSENT, Entry
+from core.cache.entry import ABSENT, MOST_FREQUENCY, copied
 from core.cache.families import split
 from core.cache.insight import Insight
 from core.cache.loading import Load
@@ -88,10 +88,10 @@ class ManyReads:
                 missing.append(key)
                 continue
             hit(entry)
-            if entry.frequency < 3:
+            if entry.frequency < MOST_FREQUENCY:
                 entry.frequency += 1
             if entry.value is not ABSENT:
-                found[key] = _copied(entry)
+                found[key] = copied(entry)
         return found, missing
 
 
@@ -115,7 +115,3 @@ class Batch:
         await asyncio.sleep(0)  # Leases that came in one round trip wake their loads in one turn.
         keys, self._wanted, self._answer = self._wanted, [], None
         return await self._loader(keys)
-
-
-def _copied(entry: Entry) -> Any:
-    return entry.value if entry.copy is None else entry.copy(entry.value)

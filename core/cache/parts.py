@@ -38,8 +38,9 @@ from core.tasks import end_tasks
 log = logging.getLogger(__name__)
 
 TEND_SECONDS = 1.0
-AUDIT_EVERY, AUDIT_KEYS = 5, 20  # Each fifth second 20 keys: 14,400 an hour, at the cost of 12 round trips a minute.
-AUDIT_GRACE_SECONDS = 2.0  # A message may be under way: a difference counts when it is still there after this.
+# Each fifth second 20 keys: 14,400 an hour, at the cost of 12 round trips a minute. A message may be under way, so a difference
+# counts when it is still there at the next look.
+AUDIT_EVERY, AUDIT_KEYS = 5, 20
 AUDIT_WINDOW_SECONDS = 3600.0
 
 

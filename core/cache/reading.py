@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from core.cache.coherence.recent import RecentChanges
-from core.cache.entry import ABSENT, Entry, Stored
-from core.cache.families import split
+from core.cache.entry import ABSENT, Entry, Stored, copied
+from core.cache.families import family_of, split
 from core.cache.flights import Flights, StillLoading
 from core.cache.insight import Insight
 from core.cache.loading import Load, Loaded, Loading
@@ -110,12 +110,12 @@ class Reading:
         if not loaded.by_loader:
             return self._answer(key, entry, "redis", started)
         outcome: Outcome = "error" if reason == "error" else "miss"
-        read = CacheRead(_copied(entry), outcome, "loader", reason)
+        read = CacheRead(copied(entry), outcome, "loader", reason)
         return self._told(key, read, started, entry)
 
     async def run(self, key: str, load: Load, *, refresh: bool = False, alone: bool = False) -> Loaded | None:
         """One load, counted."""
-        family = key.partition(":")[0]
+        family = family_of(key)
         try:
             loaded = await self._loading.run(key, load, refresh=refresh, alone=alone)
         except Exception:
@@ -163,17 +163,13 @@ class Reading:
 
     def _answer(self, key: str, entry: Entry, tier: Tier, started: float) -> CacheRead:
         outcome: Outcome = "negative" if entry.value is ABSENT else "hit"
-        read = CacheRead(_copied(entry), outcome, tier, "", time.monotonic() - entry.stored_at)
+        read = CacheRead(copied(entry), outcome, tier, "", time.monotonic() - entry.stored_at)
         return self._told(key, read, started, entry)
 
     def _stale(self, key: str, old: Entry, reason: Reason, started: float) -> CacheRead:
-        read = CacheRead(_copied(old), "stale", "memory", reason, time.monotonic() - old.stored_at)
+        read = CacheRead(copied(old), "stale", "memory", reason, time.monotonic() - old.stored_at)
         return self._told(key, read, started)
 
     def _told(self, key: str, read: CacheRead, started: float, value: Entry | None = None) -> CacheRead:
         self._insight.answered(key, read, time.monotonic() - started, value)
         return read
-
-
-def _copied(entry: Entry) -> Any:
-    return entry.value if entry.copy is None else entry.copy(entry.value)

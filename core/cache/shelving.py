@@ -13,6 +13,7 @@ from typing import Protocol
 from core.cache.coherence.outbox import Outbox
 from core.cache.coherence.recent import RecentChanges
 from core.cache.entry import ABSENT, Entry, Stored
+from core.cache.families import family_of
 from core.cache.memory_tier import MemoryTier
 from core.cache.policy import POLICIES, CachePolicy, Priority, early_seconds
 from core.cache.tags import own_tags, tags_of
@@ -93,7 +94,7 @@ class Shelving:
         held = hold(stored.value)
         return Entry(
             key=key,
-            family=key.partition(":")[0],
+            family=family_of(key),
             value=held.value,
             copy=held.copy,
             # An absent one is never answered by the short path of a hit.

@@ -11,6 +11,7 @@ from typing import Any
 
 from core.cache.coherence.recent import RecentChanges
 from core.cache.entry import Stored
+from core.cache.families import family_of
 
 EVERYTHING = "*"  # A tag that every value carries.
 MAX_TAGS = 100_000  # About 20 MB; beyond it all are forgotten and asked for again.
@@ -25,7 +26,7 @@ def family_tag(family: str) -> str:
 
 def tags_of(key: str, tags: Sequence[str]) -> tuple[str, ...]:
     """All tags of a value: its own, and those of its family and of everything."""
-    return (*tags, family_tag(key.partition(":")[0]), EVERYTHING)
+    return (*tags, family_tag(family_of(key)), EVERYTHING)
 
 
 def own_tags(stored: Stored) -> tuple[str, ...]:

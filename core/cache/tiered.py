@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from core.cache.entry import ABSENT, Entry, Stored
+from core.cache.entry import ABSENT, MOST_FREQUENCY, Entry, Stored, copied
 from core.cache.families import Families, split
 from core.cache.insight import SAMPLE_MASK
 from core.cache.loading import Load, new_number
@@ -68,7 +68,7 @@ class TieredCache:
         if entry is not None and (now := monotonic()) < entry.refresh_at:
             # What follows is `_hit`, written out: a call costs a fifth of the whole read.
             self._hits.append(entry)
-            if entry.frequency < 3:
+            if entry.frequency < MOST_FREQUENCY:
                 entry.frequency += 1
             if not len(self._hits) & SAMPLE_MASK:
                 self.insight.samples.append((entry.family, monotonic() - now))
@@ -237,11 +237,11 @@ class TieredCache:
 
     def _hit(self, entry: Entry, now: float) -> Any:
         self._hits.append(entry)
-        if entry.frequency < 3:
+        if entry.frequency < MOST_FREQUENCY:
             entry.frequency += 1
         if not len(self._hits) & SAMPLE_MASK:
             self.insight.samples.append((entry.family, monotonic() - now))
-        return entry.value if entry.copy is None else entry.copy(entry.value)
+        return copied(entry)
 
 
 def _value(read: CacheRead, default: Any) -> Any:

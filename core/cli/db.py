@@ -9,19 +9,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
+from core.cli.alone import watched_database
 from core.database.server_statements import ServerLoad
 from core.database.sessions import GRANT_READ, ServerSession, ServerSessions, Waiting
-from core.embedded import EmbeddedPostgres
 from core.errors import QueryError, UsageError
-from core.services import Services, build_services
-from core.settings import Settings
+from core.services import Services
 
 MOST_SECONDS = 600.0
 TEXT_WIDTH = 90
@@ -47,26 +45,12 @@ def _action(actions: Any, name: str, look: Look, text: str) -> argparse.Argument
 
 
 async def _looked(look: Look, options: argparse.Namespace) -> int:
-    async with _opened(Settings.from_env()) as services:
-        return await look(services, options)
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Services]:
-    """The watched database alone: nothing else is started, and no schema is touched."""
-    services = build_services(settings, console=False)
-    held = [server for server in services.embedded if isinstance(server, EmbeddedPostgres) and settings.database_embedded]
-    try:
-        for server in held:
-            await asyncio.to_thread(server.ensure)
-        await services.database.open()
-        await services.database_overview.open()
-        yield services
-    finally:
-        await services.database_overview.close()
-        await services.database.close()
-        for server in held:
-            await asyncio.to_thread(server.release)
+    async with watched_database() as services:
+        try:
+            await services.database_overview.open()
+            return await look(services, options)
+        finally:
+            await services.database_overview.close()
 
 
 async def _slow(services: Services, options: argparse.Namespace) -> int:

@@ -9,19 +9,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from core.cli.alone import watched_database
 from core.cli.operator import operator
 from core.cli.running import run_operation
 from core.database.indexes.catalog import SetIndex
 from core.database.indexes.preflight import Preflight
-from core.embedded import EmbeddedPostgres
 from core.errors import UsageError
 from core.operations import Started, Work
 from core.platform.indexes import IndexOperations
@@ -69,26 +68,10 @@ def _look(
     action: Callable[[IndexOperations, argparse.Namespace], Coroutine[Any, Any, int]],
 ) -> Callable[[argparse.Namespace], int]:
     async def on_database(options: argparse.Namespace) -> int:
-        async with _opened(Settings.from_env()) as indexes:
-            return await action(indexes, options)
+        async with watched_database() as services:
+            return await action(services.indexes, options)
 
     return lambda options: asyncio.run(on_database(options))
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[IndexOperations]:
-    """The watched database alone: nothing else is started, and no schema is touched."""
-    services = build_services(settings, console=False)
-    held = [server for server in services.embedded if isinstance(server, EmbeddedPostgres) and settings.database_embedded]
-    try:
-        for server in held:
-            await asyncio.to_thread(server.ensure)
-        await services.database.open()
-        yield services.indexes
-    finally:
-        await services.database.close()
-        for server in held:
-            await asyncio.to_thread(server.release)
 
 
 async def _status(indexes: IndexOperations, options: argparse.Namespace) -> int:

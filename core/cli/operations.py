@@ -9,20 +9,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from datetime import UTC, timedelta
 from typing import Any, get_args
 
 import orjson
 
+from core.cli.alone import console_store
 from core.cli.operator import operator
-from core.embedded import EmbeddedPostgres
 from core.errors import DependencyError, OperationError
 from core.operations import Operation, Operations, State
-from core.services import build_services
-from core.settings import Settings
 
 EXIT_CODES = {"running": 0, "done": 0, "failed": 1, "interrupted": 1, "cancelled": 130}
 WATCH_SECONDS = 1.0
@@ -87,26 +84,10 @@ def _run(
     action: Callable[[Operations, argparse.Namespace], Coroutine[Any, Any, int]],
 ) -> Callable[[argparse.Namespace], int]:
     async def on_store(options: argparse.Namespace) -> int:
-        async with _opened(Settings.from_env()) as operations:
-            return await action(operations, options)
+        async with console_store() as services:
+            return await action(services.operations, options)
 
     return lambda options: asyncio.run(on_store(options))
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Operations]:
-    """Operations on the console's store alone: nothing else is started, and no schema is touched."""
-    services = build_services(settings, console=False)
-    held = [server for server in services.embedded if isinstance(server, EmbeddedPostgres) and settings.console_store_embedded]
-    try:
-        for server in held:
-            await asyncio.to_thread(server.ensure)
-        await services.console_store.open()
-        yield services.operations
-    finally:
-        await services.console_store.close()
-        for server in held:
-            await asyncio.to_thread(server.release)
 
 
 async def _list(operations: Operations, options: argparse.Namespace) -> int:

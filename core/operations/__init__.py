@@ -3,5 +3,6 @@
 from core.operations.operation import Choices, Operation, OperationRequest, Started, State, Work
 from core.operations.operations import Operations
 from core.operations.pause import Pause
+from core.operations.short import run_short
 
-__all__ = ["Choices", "Operation", "OperationRequest", "Operations", "Pause", "Started", "State", "Work"]
+__all__ = ["Choices", "Operation", "OperationRequest", "Operations", "Pause", "Started", "State", "Work", "run_short"]

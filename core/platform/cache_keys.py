@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from core.cache.entry import ABSENT, Entry
-from core.cache.families import Families
+from core.cache.families import Families, family_of
 from core.cache.memory_tier.index import cost_bytes
 from core.cache.parts import CacheParts
 from core.cache.redis_tier.command_lines import CommandLines
@@ -116,7 +116,7 @@ class CacheKeys:
         return KeyDetail(
             key=key,
             name=parts.redis.keys.value(key),
-            refreshable=key.partition(":")[0] in self._families,
+            refreshable=family_of(key) in self._families,
             info=info,
             memory=_copy(entry),
             fresh_seconds=info.expires_at - parts.now() if info is not None and info.expires_at else None,

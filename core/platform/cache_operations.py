@@ -6,7 +6,6 @@ remembered: the lines to copy do the same without the console.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,13 +16,11 @@ from core.cache.parts import CacheParts
 from core.cache.redis_tier.command_lines import CommandLines
 from core.cache.tags import EVERYTHING, family_tag
 from core.cache.tiered import TieredCache
-from core.errors import OperationError, TargetError, UsageError
-from core.operations import Operation, OperationRequest, Operations
-from core.ports import Progress
+from core.errors import TargetError, UsageError
+from core.operations import Operation, OperationRequest, Operations, run_short
 from core.settings import Settings
 
 KIND = "cache"
-WAIT_SECONDS = 8.0  # Below the time that a page waits.
 TAG_MOST_CHARACTERS = 200
 What = Literal["tag", "family", "everything"]
 
@@ -132,17 +129,5 @@ class CacheOperations:
         """Do it as an operation, and return when it is over."""
         if refusal := self.refusal():
             raise TargetError(refusal, "Set MODE=operate and start again.")
-
-        async def work(_progress: Progress) -> Mapping[str, Any]:
-            return await act()
-
         request = OperationRequest(kind=KIND, key=f"{KIND}:{key}", title=title, operator=operator, commands=commands)
-        started = await self._operations.start(request, work)
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                over = await self._operations.wait(started.operation.id)
-        except TimeoutError:
-            return started.operation
-        if over.state != "done":
-            raise OperationError(f"{title}: {over.error or over.state}", over.next_step)
-        return over
+        return await run_short(self._operations, request, act)

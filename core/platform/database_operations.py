@@ -6,8 +6,7 @@ and a client session that still runs what was shown. A proof and a cancellation 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from core.database.samples import ParameterSet, compose
 from core.database.sessions import ServerSession, cancel_command, cancel_statement
 from core.errors import OperationError, TargetError, UsageError
 from core.monitor import Recorder
-from core.operations import Operation, OperationRequest, Operations, Started, Work
+from core.operations import Operation, OperationRequest, Operations, Started, Work, run_short
 from core.platform.query_figures import QUERY
 from core.ports import Progress
 from core.settings import Settings
@@ -28,7 +27,6 @@ from core.target import require_typed
 
 PROOF, CANCEL = "proof", "cancel"
 LIVE_SECONDS = 60
-WAIT_SECONDS = 8.0  # Below the time that a page waits.
 MOST_PROOFS = 20  # Queries of which measurements are kept.
 
 Side = Literal["before", "after"]
@@ -146,7 +144,7 @@ class DatabaseOperations:
             parameters={"pid": session.pid, "user": session.user, "application": session.application},
             commands=(cancel_command(session.pid),),
         )
-        return await self._run(asked, work)
+        return await run_short(self._operations, asked, work)
 
     async def _measure(self, query: str, side: Side, sets: tuple[ParameterSet, ...], progress: Progress) -> Mapping[str, Any]:
         replay = Replay(lambda: self._database.connect(application_name="console proof"), self._live_p95, self._pace)
@@ -162,22 +160,6 @@ class DatabaseOperations:
 
     def _live_p95(self) -> float | None:
         return self._monitor.total(QUERY, LIVE_SECONDS).p95
-
-    async def _run(self, asked: OperationRequest, act: Callable[[], Awaitable[Mapping[str, Any]]]) -> Operation:
-        """Do it as an operation, and return when it is over."""
-
-        async def work(_progress: Progress) -> Mapping[str, Any]:
-            return await act()
-
-        started = await self._operations.start(asked, work)
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                over = await self._operations.wait(started.operation.id)
-        except TimeoutError:
-            return started.operation
-        if over.state != "done":
-            raise OperationError(f"{asked.title}: {over.error or over.state}", over.next_step)
-        return over
 
 
 def _told(found: Replayed, proof: Proof | None) -> Mapping[str, Any]:

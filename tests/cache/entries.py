@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.cache.entry import Entry
-from core.cache.memory_tier.tier import MOST_FREQUENCY, MemoryTier
+from core.cache.entry import MOST_FREQUENCY, Entry
+from core.cache.memory_tier.tier import MemoryTier
 
 
 def entry_of(key: str, *, now: float, size_bytes: int = 100, life: float = 60.0, tags: tuple[str, ...] = ()) -> Entry:

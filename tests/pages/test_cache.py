@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,11 +16,12 @@ from core.cache.families import Family
 from core.services import build_services
 from core.settings import Settings
 from tests.cache.caches import through
+from tests.pages.opened import open_at, rerun
 from tests.servers import behind, socket_of
 from tests.support import wait_until
 from tests.tcp_proxy import TcpProxy
 
-ROOT = Path(__file__).parents[2]
+open_page = partial(open_at, "pages/cache.py")
 
 
 @contextmanager
@@ -49,22 +50,6 @@ def read(running: runtime.Running, count: int = 1, keys: int = 1) -> None:
 
     running.gate.run(reads(), 20)
     running.services.monitor.fold()
-
-
-def open_page(**query: str) -> AppTest:
-    """The cache page as an address opens it."""
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=30).run()
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page("pages/cache.py")
-    return rerun(app)
-
-
-def rerun(app: AppTest) -> AppTest:
-    """One more run, which raises nothing."""
-    app.run()
-    assert not app.exception
-    return app
 
 
 def press(app: AppTest, key: str) -> AppTest:

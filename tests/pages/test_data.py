@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,51 +12,21 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import runtime
-from core.services import build_services
 from core.settings import Settings
 from tests.importer.conftest import PROPERTY_HEADER, property_rows
+from tests.pages.opened import console, open_at, press, rerun
 from tests.servers import behind, execute, fetch_value, socket_of
 from tests.support import wait_until
 from tests.tcp_proxy import TcpProxy
 
-ROOT = Path(__file__).parents[2]
+open_page = partial(open_at, "pages/data.py")
 MARKETS = "INSERT INTO markets (id, market_name, state) VALUES ('austin', 'Austin', 'TX'); ANALYZE"
-
-
-@contextmanager
-def console(settings: Settings) -> Iterator[runtime.Running]:
-    """A running console."""
-    with runtime.use(build_services(settings)) as running:
-        wait_until(running.services.setup.finished.is_set)
-        yield running
-
-
-def open_page(**query: str) -> AppTest:
-    """The data page as an address opens it."""
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=30).run()
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page("pages/data.py")
-    return rerun(app)
-
-
-def rerun(app: AppTest) -> AppTest:
-    """One more run, which raises nothing."""
-    app.run()
-    assert not app.exception
-    return app
 
 
 def text(app: AppTest) -> str:
     """All words of the page."""
     kinds = (app.title, app.markdown, app.caption, app.error, app.warning, app.info, app.code)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def press(app: AppTest, key: str) -> AppTest:
-    """Press a button."""
-    app.button(key=key).click()
-    return rerun(app)
 
 
 def typed(app: AppTest, key: str, settings: Settings) -> AppTest:

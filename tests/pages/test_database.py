@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,45 +13,23 @@ from streamlit.testing.v1 import AppTest
 
 from core import runtime
 from core.errors import TargetError
-from core.services import build_services
 from core.settings import Settings
 from tests.database.blocked import blocked
+from tests.pages.opened import console as running_console
+from tests.pages.opened import open_at, rerun, text
 from tests.servers import behind, execute, fetch_value, socket_of
 from tests.support import wait_until
 from tests.tcp_proxy import TcpProxy
 
-ROOT = Path(__file__).parents[2]
+open_page = partial(open_at, "pages/database.py")
 
 
 @contextmanager
 def console(settings: Settings) -> Iterator[runtime.Running]:
-    """A running console."""
-    with runtime.use(build_services(settings)) as running:
-        wait_until(running.services.setup.finished.is_set)
+    """A running console that is fine."""
+    with running_console(settings) as running:
         wait_until(lambda: running.services.overview.verdict().state == "fine")
         yield running
-
-
-def open_page(**query: str) -> AppTest:
-    """The page as an address opens it."""
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=30).run()
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page("pages/database.py")
-    return rerun(app)
-
-
-def rerun(app: AppTest) -> AppTest:
-    """One more run, which raises nothing."""
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app: AppTest) -> str:
-    """All words of the page, without the signs that keep them from being formatted."""
-    kinds = (app.title, app.markdown, app.caption, app.error, app.warning, app.success, app.info, app.code)
-    return "\n".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
 
 
 def metric(app: AppTest, label: str) -> str:

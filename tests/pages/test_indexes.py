@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -15,52 +15,16 @@ from streamlit.testing.v1 import AppTest
 
 from core import runtime
 from core.database.indexes.shipped import IndexSet
-from core.services import build_services
 from core.settings import Settings
+from tests.pages.opened import console, open_at, press, rerun, text
 from tests.servers import behind, execute, fetch_value, socket_of
 from tests.support import wait_until
 from tests.tcp_proxy import TcpProxy
 
-ROOT = Path(__file__).parents[2]
+open_page = partial(open_at, "pages/indexes.py")
 NAME, OTHER = "leads_score_idx", "properties_price_idx"
 BROKEN = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass('{name}')"
 VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($$" + NAME + "$$)"
-
-
-@contextmanager
-def console(settings: Settings) -> Iterator[runtime.Running]:
-    """A running console."""
-    with runtime.use(build_services(settings)) as running:
-        wait_until(running.services.setup.finished.is_set)
-        yield running
-
-
-def open_page(**query: str) -> AppTest:
-    """The page as an address opens it."""
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=30).run()
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page("pages/indexes.py")
-    return rerun(app)
-
-
-def rerun(app: AppTest) -> AppTest:
-    """One more run, which raises nothing."""
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app: AppTest) -> str:
-    """All words of the page, without the signs that keep them from being formatted."""
-    kinds = (app.title, app.markdown, app.caption, app.error, app.warning, app.success, app.info, app.code)
-    return "\n".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
-
-
-def press(app: AppTest, key: str) -> AppTest:
-    """Press a button."""
-    app.button(key=key).click()
-    return rerun(app)
 
 
 def typed(app: AppTest, settings: Settings) -> AppTest:

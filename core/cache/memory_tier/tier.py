@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.cache.entry import Entry
+from core.cache.entry import MOST_FREQUENCY, Entry, copied
+from core.cache.families import family_of
 from core.cache.memory_tier.deadlines import Deadlines
 from core.cache.memory_tier.ghost import Ghost
 from core.cache.memory_tier.index import EntryIndex, FamilySize, cost_bytes
@@ -23,7 +24,6 @@ from core.errors import UsageError
 
 SMALL_SHARE = 0.1  # Of the memory, for keys seen once lately: the paper's.
 READMIT_SHARE = 0.2  # Of the number of entries held; the paper's 0.9 costs a point on NASA's trace, decision 0009.
-MOST_FREQUENCY = 3  # The paper's two bits.
 LARGEST_SHARE = 0.1  # Of the memory, for one entry.
 SWEEP_AT_PUT = 4  # Entries whose time is over, dropped at each put: more than one, so that they cannot pile up.
 
@@ -77,7 +77,7 @@ class MemoryTier:
             return default
         if entry.frequency < MOST_FREQUENCY:
             entry.frequency += 1
-        return entry.value if entry.copy is None else entry.copy(entry.value)
+        return copied(entry)
 
     def set(self, key: str, value: Any, ttl_seconds: float = 300.0) -> None:
         """Hold a value for so long; raises CacheTypeError, and UsageError for a time that is none."""
@@ -88,7 +88,7 @@ class MemoryTier:
         self.put(
             Entry(
                 key=key,
-                family=key.partition(":")[0],
+                family=family_of(key),
                 value=held.value,
                 copy=held.copy,
                 refresh_at=ends,

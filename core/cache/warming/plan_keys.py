@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from core.cache.families import Families
+from core.cache.families import Families, family_of
 from core.cache.insight import KeyCount
 from core.cache.warming.access_log import count_log
 from core.cache.warming.plans import MOST_KEYS, WarmPlan
@@ -114,7 +114,7 @@ class _Costs:
             cost = _cost(item)
             if cost is not None:
                 self._keys[item.key] = cost
-                family = sums.setdefault(item.key.partition(":")[0], [0.0, 0.0])
+                family = sums.setdefault(family_of(item.key), [0.0, 0.0])
                 family[0] += item.load_seconds
                 family[1] += item.count
         self._families = {name: seconds / count for name, (seconds, count) in sums.items()}
@@ -151,4 +151,4 @@ def _cost(item: KeyCount) -> float | None:
 
 def _has_family(key: str, families: Families) -> bool:
     """Keys of callers that bring their own loader are missed too, and cannot be warmed."""
-    return key.partition(":")[0] in families
+    return family_of(key) in families
