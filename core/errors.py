@@ -18,6 +18,23 @@ CoreError
 ├── LoadError                traffic cannot be made
 ├── WarmError                a warm run gave up
 ├── CacheTypeError           a value cannot be cached as it is
+├── ClaudeError              an ask of Claude ended without an answer that can be used; `kind` says why
+│   ├── ClaudeDown           the API does not answer, or refuses the connection
+│   ├── ClaudeTimeout        no answer within the time of the ask
+│   ├── ClaudeRateLimited    429: too many requests or tokens at once
+│   ├── ClaudeOverloaded     529 or 5xx: the API is in trouble
+│   ├── ClaudeSpendLimit     the account has reached its own limit of spending
+│   ├── ClaudeOverBudget     our own budget is used up; nothing was sent
+│   ├── ClaudeKeyRefused     401 or 403: the key is not accepted
+│   ├── ClaudeBadRequest     400: the request itself is at fault
+│   ├── ClaudeModelRetired   the model is retired or unknown
+│   ├── ClaudeRefused        the model declined to answer
+│   ├── ClaudeTruncated      the answer met max_tokens
+│   ├── ClaudeThinkingOnly   the answer has thinking and no text
+│   ├── ClaudeCutStream      the stream ended before the message did
+│   ├── ClaudeInvalid        the answer does not fit its schema or its bounds, also after one repair
+│   ├── ClaudeQueueFull      too many asks wait
+│   └── ClaudeHeld           background work is held for now
 ├── UsageError               an argument has a value that cannot work
 └── SampleDataError          the sample data cannot be read or loaded
 """
@@ -135,3 +152,125 @@ class WarmError(CoreError):
 
 class LoadError(CoreError):
     """Traffic cannot be made, or the generator of it failed."""
+
+
+class ClaudeError(CoreError):
+    """An ask of Claude ended without an answer that can be used."""
+
+    kind = "other"
+
+    def __init__(self, message: str, next_step: str | None = None, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message, next_step)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ClaudeDown(ClaudeError):
+    """The API does not answer, or refuses or drops the connection."""
+
+    kind = "down"
+    default_next_step = "Check the network and ANTHROPIC_BASE_URL; until then the rules answer."
+
+
+class ClaudeTimeout(ClaudeError):
+    """No answer within the time of the ask."""
+
+    kind = "timeout"
+    default_next_step = "Ask again, or choose a faster model, less effort or a smaller max_tokens."
+
+
+class ClaudeRateLimited(ClaudeError):
+    """429: more requests or tokens at once than the account may."""
+
+    kind = "rate_limited"
+    default_next_step = "Wait: the scheduler slows down by itself; hold background work if people wait."
+
+
+class ClaudeOverloaded(ClaudeError):
+    """529 or another 5xx: the API is in trouble."""
+
+    kind = "overloaded"
+    default_next_step = "Wait: the scheduler tries again; CLAUDE_FALLBACK_MODEL can take over."
+
+
+class ClaudeSpendLimit(ClaudeError):
+    """The account has reached its own limit of spending; trying again does not help."""
+
+    kind = "spend_limit"
+    default_next_step = "Raise the limit in the account's billing settings, or wait until it is reset."
+
+
+class ClaudeOverBudget(ClaudeError):
+    """Our own budget is used up; nothing was sent."""
+
+    kind = "over_budget"
+    default_next_step = "Raise CLAUDE_BUDGET_DAY_USD, or wait for the next day (UTC); until then the rules answer."
+
+
+class ClaudeKeyRefused(ClaudeError):
+    """401 or 403: the key is not accepted."""
+
+    kind = "key_refused"
+    default_next_step = "Correct ANTHROPIC_API_KEY and start again."
+
+
+class ClaudeBadRequest(ClaudeError):
+    """400: the request itself is at fault."""
+
+    kind = "bad_request"
+    default_next_step = "Read the API's message and correct the prompt, its schema or its parameters."
+
+
+class ClaudeModelRetired(ClaudeError):
+    """The model is retired or unknown to the API."""
+
+    kind = "model_retired"
+    default_next_step = "Set CLAUDE_MODEL to a model of the list on the Claude page."
+
+
+class ClaudeRefused(ClaudeError):
+    """The model declined to answer."""
+
+    kind = "refused"
+    default_next_step = "Reword the prompt; asking the same again gives the same."
+
+
+class ClaudeTruncated(ClaudeError):
+    """The answer met max_tokens before its end."""
+
+    kind = "truncated"
+    default_next_step = "Raise max_tokens, turn thinking off or lower the effort."
+
+
+class ClaudeThinkingOnly(ClaudeError):
+    """The answer has thinking and no text."""
+
+    kind = "thinking_only"
+    default_next_step = "Turn thinking off, or raise max_tokens: thinking counts inside it."
+
+
+class ClaudeCutStream(ClaudeError):
+    """The stream ended before the message did; what arrived is incomplete."""
+
+    kind = "cut_stream"
+    default_next_step = "Ask again; if it lasts, look for a proxy that ends long answers."
+
+
+class ClaudeInvalid(ClaudeError):
+    """The answer does not fit its schema or its bounds, also after one repair."""
+
+    kind = "invalid"
+    default_next_step = "Look at the answer on the Prompts page and make the schema or the prompt clearer."
+
+
+class ClaudeQueueFull(ClaudeError):
+    """Too many asks wait already."""
+
+    kind = "queue_full"
+    default_next_step = "Wait until the queue is shorter; the Claude page shows it."
+
+
+class ClaudeHeld(ClaudeError):
+    """Background work is held for now."""
+
+    kind = "held"
+    default_next_step = "Release the hold on the Claude page, or wait until it ends by itself."

@@ -49,6 +49,19 @@ class Settings:
     anthropic_api_key: str | None = _secret()
     anthropic_base_url: str | None = None
     claude_model: str | None = None
+    claude_fallback_model: str | None = None  # Asked once where the first is rate limited or overloaded.
+    claude_timeout_seconds: float = 10.0  # What a person waits for.
+    claude_background_timeout_seconds: float = 120.0
+    claude_concurrency_max: int = 32
+    claude_queue_max: int = 1000
+    claude_interactive_reserve: float = 0.2  # Of concurrency and of the rate limits, kept for people.
+    claude_budget_day_usd: float = 5.0  # Of all asks together in one day (UTC); the hard end.
+    claude_budget_operator_day_usd: float | None = None
+
+    # Rehearsal: how the answers without a key come. Faults: "429:0.02, 529:0.01, timeout:0, truncate:0, cut:0".
+    rehearsal_first_token_seconds: float = 0.35
+    rehearsal_tokens_per_second: float = 150.0
+    rehearsal_faults: str = ""
 
     # Where the embedded servers keep their data, and where the console listens.
     data_dir: Path = Path(".data")
@@ -94,6 +107,8 @@ class Settings:
     target_database_p95_seconds: float = 0.05
     target_cache_hit_rate: float = 0.9  # Claude's families left out.
     target_cache_read_p95_seconds: float = 0.005
+    target_claude_mean_seconds: float = 2.0  # Of what a person waits for; rehearsal is never judged.
+    target_claude_hit_rate: float = 0.8
 
     # Sample data, loaded only into an empty embedded database.
     sample_data: bool = True
@@ -121,6 +136,12 @@ class Settings:
         _check(bool(CACHE_PREFIX.fullmatch(self.cache_prefix)), "CACHE_PREFIX", "has 1 to 64 letters, digits and _ . : - only")
         _check(self.cache_memory_max_bytes >= 1_000_000, "CACHE_MEMORY_MAX_BYTES", "is at least 1000000")
         _check(1 <= self.cache_warm_concurrency <= 100, "CACHE_WARM_CONCURRENCY", "is a number from 1 to 100")
+        _check(self.claude_concurrency_max >= 1, "CLAUDE_CONCURRENCY_MAX", "is at least 1")
+        _check(self.claude_queue_max >= 1, "CLAUDE_QUEUE_MAX", "is at least 1")
+        _check(0 <= self.claude_interactive_reserve < 1, "CLAUDE_INTERACTIVE_RESERVE", "is at least 0 and below 1")
+        _check(self.claude_budget_day_usd >= 0, "CLAUDE_BUDGET_DAY_USD", "is 0 or more")
+        _check(self.rehearsal_tokens_per_second > 0, "REHEARSAL_TOKENS_PER_SECOND", "is more than 0")
+        _check(0 < self.target_claude_hit_rate <= 1, "TARGET_CLAUDE_HIT_RATE", "is above 0 and at most 1")
         _check(0 < self.target_cache_hit_rate <= 1, "TARGET_CACHE_HIT_RATE", "is above 0 and at most 1")
         _check(self.cache_memory_max_entries >= 100, "CACHE_MEMORY_MAX_ENTRIES", "is at least 100")
         _check(
@@ -198,7 +219,7 @@ def _parse(name: str, text: str, annotation: Any) -> Any:
             return _parse_bool(text)
         if wanted == "int":
             return int(text)
-        if wanted == "float":
+        if wanted.startswith("float"):
             return float(text)
     except ValueError:
         article = "an integer" if wanted == "int" else "a number" if wanted == "float" else "true or false"

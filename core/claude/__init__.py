@@ -1,0 +1,1 @@
+"""Claude: scheduled, counted and honest answers of the Messages API, or of its rehearsal."""
