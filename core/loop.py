@@ -38,6 +38,10 @@ class Gate:
             future.cancel()
             raise DependencyTimeout(f"The services gave no answer within {timeout_seconds:g} s.") from None
 
+    def start(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Run `work` for a thread that goes on; cancelling the future ends it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` for a coroutine of another loop; a cancelled caller cancels the work."""
         if asyncio.get_running_loop() is self._loop:

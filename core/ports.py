@@ -5,7 +5,7 @@ Owns no behaviour. cache, database, claude and monitor never import one another;
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -79,4 +79,40 @@ class Progress(Protocol):
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """`done` of `total` rows or keys of `what`; total 0 means unknown."""
+        ...
+
+
+class Read(Protocol):
+    """One read of a cache: the value, how it came about, and its age in seconds."""
+
+    @property
+    def value(self) -> Any:
+        """What was found or loaded."""
+        ...
+
+    @property
+    def outcome(self) -> str:
+        """hit, negative, miss, stale or error."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it was no hit: cold, expired, evicted, invalidated, error, slow; or empty."""
+        ...
+
+    @property
+    def age_seconds(self) -> float:
+        """Seconds since the value was stored."""
+        ...
+
+
+class ReadThrough(Protocol):
+    """What a service needs of a cache that loads what it does not hold, each key once however many ask."""
+
+    async def read(self, key: str, loader: Callable[[], Awaitable[Any]] | None = None, **how: Any) -> Read:
+        """The value of a key, from the cache or the loader; the loader's error is raised to all who wait."""
+        ...
+
+    async def delete(self, *keys: str) -> None:
+        """Forget keys."""
         ...

@@ -45,6 +45,7 @@ class Load:
     paid: bool = False
     run: str = ""
     in_memory: bool = True
+    timeout_seconds: float | None = None  # None: the policy's hard timeout.
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Loading:
             return await self._alone(key, load, mark)
         try:
             generations = await self._tags.generations(tags_of(key, load.tags))
-            claimed = await self._claim(key, token, refresh=refresh)
+            claimed = await self._claim(key, token, self._timeout_seconds(load), refresh=refresh)
         except DependencyError:
             return await self._alone(key, load, mark)
         if isinstance(claimed, Stored):
@@ -130,9 +131,12 @@ class Loading:
             run=load.run,
         )
 
-    async def _claim(self, key: str, token: int, *, refresh: bool) -> Stored | bool:
+    def _timeout_seconds(self, load: Load) -> float:
+        return load.timeout_seconds or self._policy.hard_timeout_seconds
+
+    async def _claim(self, key: str, token: int, timeout_seconds: float, *, refresh: bool) -> Stored | bool:
         """The value that is there by now, or whether the load is ours; waits while another process loads."""
-        deadline = time.monotonic() + self._policy.hard_timeout_seconds
+        deadline = time.monotonic() + timeout_seconds
         pause = FIRST_PAUSE_SECONDS
         lease = self._policy.lease_seconds
         while True:
@@ -161,15 +165,15 @@ class Loading:
 
     async def _call(self, key: str, load: Load, token: int) -> tuple[Any, float]:
         """The loader's value and its seconds; renews the lease meanwhile."""
-        started = time.monotonic()
-        deadline = started + self._policy.hard_timeout_seconds
+        started, timeout_seconds = time.monotonic(), self._timeout_seconds(load)
+        deadline = started + timeout_seconds
         task = asyncio.ensure_future(load.call())
         try:
             while not task.done():
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise DependencyTimeout(
-                        f"The load of {key[:80]} took longer than {self._policy.hard_timeout_seconds:g} s.",
+                        f"The load of {key[:80]} took longer than {timeout_seconds:g} s.",
                         "Look at what it reads; the next read tries again.",
                     )
                 await asyncio.wait({task}, timeout=min(left, self._policy.lease_seconds / RENEWALS_PER_LEASE))

@@ -94,7 +94,9 @@ class Reading:
             key, partial(self.run, key, load, alone=reason == "error"), tags=load.tags, paid=load.paid
         )
         try:
-            loaded = await self._flights.wait(flight, self._policy.soft_timeout_seconds if old is not None else None)
+            # Who leaves a paid load ends it: that one is waited for.
+            patient = old is None or load.paid
+            loaded = await self._flights.wait(flight, None if patient else self._policy.soft_timeout_seconds)
         except StillLoading:
             assert old is not None
             if self._unchanged(old, mark):
@@ -142,8 +144,8 @@ class Reading:
         return self._recent.may_store(mark, old.key, old.version, old.generations)
 
     def _refresh(self, key: str, load: Load) -> None:
-        if time.monotonic() < self._retry_at.get(key, 0.0):
-            return
+        if load.paid or time.monotonic() < self._retry_at.get(key, 0.0):
+            return  # Nobody pays for what nobody waits for.
         if self._refreshes.get(key) is None and self._flights.get(key) is None:
             self._refreshes.start(key, partial(self._renew, key, load), tags=load.tags)
 

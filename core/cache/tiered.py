@@ -101,19 +101,26 @@ class TieredCache:
         tags: tuple[str, ...] = (),
         negative_ttl_seconds: float | None = None,
         paid: bool = False,
+        timeout_seconds: float | None = None,
         default: Any = None,
     ) -> Any:
         """The value; loaded by at most one caller at a time, which goes on when that caller leaves.
 
         A loader that returns ABSENT makes the key negative: `default` is answered for `negative_ttl_seconds` without asking
         again. The loader's error is raised to every waiting caller, unless an old value can be served in place. A `paid`
-        load ends with its last waiter.
+        load ends with its last waiter, is never begun ahead of time, and an old value takes its place only when it fails.
         """
         entry = self._find(key)
         if entry is not None and (now := monotonic()) < entry.refresh_at:
             return self._hit(entry, now)
         load = self._load(
-            loader, ttl_seconds=ttl_seconds, priority=priority, tags=tags, negative_ttl_seconds=negative_ttl_seconds, paid=paid
+            loader,
+            ttl_seconds=ttl_seconds,
+            priority=priority,
+            tags=tags,
+            negative_ttl_seconds=negative_ttl_seconds,
+            paid=paid,
+            timeout_seconds=timeout_seconds,
         )
         return _value(await self._read(key, load), default)
 

@@ -104,6 +104,21 @@ async def test_load_goes_on_without_callers_unless_it_is_paid(cache):
     assert plain.cancelled == 0
 
 
+async def test_paid_load_is_waited_for_beyond_the_soft_timeout(cache):
+    """An expired value takes the place of a paid load that failed, not of one that is only slow; its own timeout counts."""
+    await expire(cache, "lead_analysis:1", "old")
+    loads = HeldLoads("new")
+    reader = asyncio.create_task(cache.read("lead_analysis:1", loads, paid=True, timeout_seconds=30))
+    await wait_until_async(lambda: loads.calls == 1)
+    done, _ = await asyncio.wait({reader}, timeout=2 * QUICK.hard_timeout_seconds)
+    assert not done
+    loads.go.set()
+    assert (await reader).value == "new"
+    await expire(cache, "lead_analysis:1", "old")
+    failed = await cache.read("lead_analysis:1", Loads(DependencyDown("away")), paid=True)
+    assert (failed.value, failed.outcome, failed.reason) == ("old", "stale", "error")
+
+
 async def test_lease_of_a_dead_process_is_waited_out(redis_url):
     """A process that died during its load keeps the others waiting for no longer than its lease."""
     prefix = new_prefix()
