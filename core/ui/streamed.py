@@ -1,7 +1,7 @@
 """Streamed: a stream of the services read by a page, several side by side, with a stop.
 
-Owns the way of text from the services' loop to a script's thread. What has arrived is taken in batches, so a fast answer draws no
-more often than a slow one.
+Owns the way of text from the services' loop to a script's thread. What has arrived is taken in batches, so a fast answer is
+drawn no more often than a slow one.
 """
 
 from __future__ import annotations

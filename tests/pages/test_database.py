@@ -128,7 +128,8 @@ def test_watched_only(settings: Settings, database_url: str) -> None:
             key = f"end-now-{scene.waiter}"
             wait_until(lambda: key in {button.key for button in rerun(app).button}, 30)
             assert app.button(key=key).disabled
-            (session,) = running.gate.run(running.services.database_overview.sessions(), 10).blocked
+            found = running.gate.run(running.services.database_overview.sessions(), 10).sessions
+            session = next(item for item in found if item.pid == scene.waiter)
             work = running.services.database_operations.cancel(session, typed=str(session.pid), operator="test")
             with pytest.raises(TargetError, match="MODE=watch"):
                 running.gate.run(work, 10)
