@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import shutil
 import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import asyncpg
 import pytest
 from redis import Redis
 
-from core import runtime
+from core import runtime, sample
 from core.database import migrations
 from core.embedded import EmbeddedPostgres, EmbeddedRedis
 from core.services import Services, build_services
@@ -27,9 +28,18 @@ from tests.tcp_proxy import TcpProxy
 # A run in the background of a shell ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-TEMPLATE = "template_platform"
-TEMPLATE_LOCK = 7_301
 REDIS_DATABASES = 16
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest come first, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: without it the collector walks a million objects again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -72,28 +82,37 @@ def servers(testrun_uid: str) -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def template(servers: Servers) -> str:
     """The name of a database with both schemas and no rows, made once a run."""
-    asyncio.run(_make_template(servers))
-    return TEMPLATE
 
-
-async def _make_template(servers: Servers) -> None:
-    connection = await asyncpg.connect(servers.postgres_url)
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", TEMPLATE_LOCK)
-        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", TEMPLATE):
-            return
-        await connection.execute(f"CREATE DATABASE {TEMPLATE}_new")
-        url = servers.database_url(f"{TEMPLATE}_new")
+    async def migrate(url: str) -> None:
         await migrations.upgrade("console", url)
         await migrations.upgrade("platform", url)
-        await connection.execute(f"ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}")
-    finally:
-        await connection.close()
+
+    return servers.template("template_platform", migrate)
+
+
+@pytest.fixture(scope="session")
+def template_with_rows(servers: Servers, template: str) -> str:
+    """The name of a database with a small sample, made once a run."""
+    size = sample.SampleSize(leads=400, interactions=4_000, properties=600)
+
+    async def fill(url: str) -> None:
+        rows = await asyncpg.connect(url)
+        await sample.load(rows, size=size, seed=7, now=datetime.now(UTC))
+        await rows.close()
+
+    return servers.template("template_with_rows", fill, template)
 
 
 @pytest.fixture
-def database_url(servers: Servers, template: str) -> Iterator[str]:
-    """A database of this test's own: both schemas, no rows."""
+def platform_rows() -> None:
+    """A small sample: every market, its figures, 400 leads, 4,000 interactions, 25,357 sales and 600 listings."""
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, servers: Servers, template: str) -> Iterator[str]:
+    """A database of this test's own; with rows for a test that asks for `platform_rows`."""
+    if "platform_rows" in request.fixturenames:
+        template = request.getfixturevalue("template_with_rows")
     with servers.new_database(f"TEMPLATE {template}") as url:
         yield url
 

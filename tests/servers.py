@@ -17,6 +17,8 @@ import asyncpg
 from core.embedded import EmbeddedPostgres, EmbeddedRedis
 from tests.tcp_proxy import TcpProxy
 
+TEMPLATE_LOCK = 7_301
+
 
 @dataclass(frozen=True)
 class Servers:
@@ -32,11 +34,25 @@ class Servers:
         """The URL of another database of the same server."""
         return self.postgres_url.replace("@/platform?", f"@/{name}?")
 
+    def template(self, name: str, fill: Callable[[str], Awaitable[object]], source: str = "template1") -> str:
+        """The name of a database to copy: whoever asks first in a run makes it of another one and fills it by its URL."""
+        on_connection(self.postgres_url, lambda connection: self._make_template(connection, name, fill, source))
+        return name
+
+    async def _make_template(self, connection: Any, name: str, fill: Callable[[str], Awaitable[object]], source: str) -> None:
+        await connection.execute("SELECT pg_advisory_lock($1)", TEMPLATE_LOCK)
+        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            return
+        await connection.execute(f"CREATE DATABASE {name}_new TEMPLATE {source}")
+        await fill(self.database_url(f"{name}_new"))
+        await connection.execute(f"ALTER DATABASE {name}_new RENAME TO {name}")
+
     @contextmanager
     def new_database(self, options: str = "") -> Iterator[str]:
         """The URL of a database that is gone at the end."""
         name = f"test_{uuid.uuid4().hex[:16]}"
-        execute(self.postgres_url, f"CREATE DATABASE {name} {options}")
+        # Without fsync a copy of the files costs an eighth of a copy through the log, which is the default.
+        execute(self.postgres_url, f"CREATE DATABASE {name} STRATEGY file_copy {options}")
         try:
             yield self.database_url(name)
         finally:

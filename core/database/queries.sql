@@ -99,15 +99,14 @@ WITH best AS (
     ORDER BY l.score DESC, l.last_interaction_at DESC NULLS LAST, l.id
     LIMIT $3
 )
-SELECT b.*, coalesce(c.interaction_count, 0) AS interaction_count, coalesce(c.email_engagement, 0)::float8 AS email_engagement
+SELECT b.*, coalesce(c.interactions, 0) AS interaction_count, coalesce(c.opened::float8 / c.interactions, 0) AS email_engagement
 FROM best AS b
 LEFT JOIN (
-    SELECT i.lead_id, count(*) AS interaction_count,
-        avg(CASE WHEN i.interaction_type = 'email_open' THEN 1 ELSE 0 END) AS email_engagement
-    FROM {lead_interactions} AS i
-    WHERE i.lead_id IN (SELECT id FROM best) AND i.created_at > now() - interval '30 days'
-    GROUP BY i.lead_id
-) AS c ON c.lead_id = b.id
+    SELECT x.id, count(*) AS interactions, count(*) FILTER (WHERE i.interaction_type = 'email_open') AS opened
+    FROM best AS x
+    JOIN {lead_interactions} AS i ON i.lead_id = x.id AND i.created_at > now() - interval '30 days'
+    GROUP BY x.id
+) AS c ON c.id = b.id
 ORDER BY b.score DESC, b.last_interaction_at DESC NULLS LAST, b.id
 
 -- name: lead_list.market
@@ -122,6 +121,34 @@ SELECT l.id, l.market_id, l.external_id, l.name, l.email, l.phone, l.status, l.s
 FROM {leads} AS l
 WHERE l.id = $1
 
+-- name: leads_to_prepare
+-- What the canonical form of open leads is made of, best leads first: no name and no text of a person.
+WITH open AS (
+    SELECT l.id, l.market_id, l.status, l.score, l.budget_range, l.property_type, l.last_interaction_at
+    FROM {leads} AS l
+    WHERE l.status = ANY ($1) [filters]
+    ORDER BY l.score DESC, l.id
+    LIMIT $2
+)
+SELECT o.id, o.market_id, o.status, o.budget_range, o.property_type,
+    greatest(o.last_interaction_at, a.newest_at) AS last_interaction_at, coalesce(a.interactions, 0) AS interactions
+FROM open AS o
+LEFT JOIN (
+    SELECT i.lead_id, max(i.created_at) AS newest_at, count(*) FILTER (WHERE i.created_at >= now() - interval '30 days') AS interactions
+    FROM {lead_interactions} AS i
+    WHERE i.lead_id IN (SELECT id FROM open)
+    GROUP BY i.lead_id
+) AS a ON a.lead_id = o.id
+ORDER BY o.score DESC, o.id
+
+-- name: leads_to_prepare.market
+-- Only leads of one market.
+l.market_id = $?
+
+-- name: leads_to_prepare.min_score
+-- Only leads of at least this score.
+l.score >= $?
+
 -- name: lead_interactions
 -- The newest interactions of one lead.
 SELECT i.id, i.interaction_type, i.details, i.created_at
@@ -129,6 +156,15 @@ FROM {lead_interactions} AS i
 WHERE i.lead_id = $1
 ORDER BY i.created_at DESC, i.id DESC
 LIMIT $2
+
+-- name: property
+-- One listing with everything that is known of it.
+SELECT p.id, p.market_id, m.market_name, p.address, p.neighborhood, p.description, p.property_type, p.status,
+    p.price::float8 AS price, p.bedrooms, p.bathrooms::float8 AS bathrooms, p.square_feet, p.lot_square_feet, p.year_built,
+    p.listing_date, p.synthetic
+FROM {properties} AS p
+JOIN {markets} AS m ON m.id = p.market_id
+WHERE p.id = $1
 
 -- name: property_search
 -- Active listings, dearest first; the id breaks ties.
@@ -670,3 +706,245 @@ FROM pg_stat_statements AS s
 WHERE s.dbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()) AND s.queryid IS NOT NULL
 ORDER BY s.total_exec_time DESC
 LIMIT 500
+
+-- name: claude_budget_take
+-- Lease from a budget of $4 dollars what an ask needs ($5) or more, up to $6: near the end no more than a quarter of what is left.
+-- No row where less than $5 is left.
+INSERT INTO console.claude_budget AS b (day, scope, operator, taken_usd, granted_usd)
+SELECT $1, $2, $3, x.grant_usd, x.grant_usd
+FROM (SELECT greatest($5::float8, least($6::float8, $4::float8 / 4)) AS grant_usd) AS x
+WHERE $5 <= $4
+ON CONFLICT (day, scope, operator) DO UPDATE
+SET taken_usd = b.taken_usd + greatest($5, least($6, ($4 - b.taken_usd) / 4)),
+    granted_usd = greatest($5, least($6, ($4 - b.taken_usd) / 4))
+WHERE b.taken_usd + $5 <= $4
+RETURNING b.granted_usd, b.taken_usd
+
+-- name: claude_budget_give
+-- Give back $4 dollars of a lease that were not spent; less than 0 adds what was spent beyond it.
+UPDATE console.claude_budget SET taken_usd = greatest(0, taken_usd - $4)
+WHERE day = $1 AND scope = $2 AND operator = $3
+RETURNING taken_usd
+
+-- name: claude_budget_taken
+-- What of a budget is spent or leased, in dollars.
+SELECT taken_usd FROM console.claude_budget WHERE day = $1 AND scope = $2 AND operator = $3
+
+-- name: claude_budgets
+-- Every budget of a day: what is spent or leased, in dollars; the total has no operator.
+SELECT operator, taken_usd FROM console.claude_budget WHERE day = $1 AND scope = $2 ORDER BY operator
+
+-- name: claude_attempts_add
+-- Store attempts from a JSON array of objects; one that is there already stays as it is.
+INSERT INTO console.claude_attempts (
+    ask_key, attempt, repair, scope, started_at, prompt_name, prompt_version, request_hash, operator, lane, model, outcome, status,
+    request_id, duration_seconds, first_token_seconds, input_tokens, cache_read_tokens, cache_write_5m_tokens,
+    cache_write_1h_tokens, output_tokens, thinking_tokens, cost_usd)
+SELECT a.ask_key, a.attempt, a.repair, a.scope, a.started_at, a.prompt_name, a.prompt_version, a.request_hash, a.operator, a.lane,
+    a.model, a.outcome, a.status, a.request_id, a.duration_seconds, a.first_token_seconds, a.input_tokens, a.cache_read_tokens,
+    a.cache_write_5m_tokens, a.cache_write_1h_tokens, a.output_tokens, a.thinking_tokens, a.cost_usd
+FROM jsonb_populate_recordset(NULL::console.claude_attempts, $1::jsonb) AS a
+ON CONFLICT (ask_key, attempt) DO NOTHING
+
+-- name: claude_attempts_figures
+-- Asks, attempts, tokens and dollars of one scope from $2 to before $3, by outcome, and by day (UTC), prompt, model and operator.
+SELECT
+    CASE WHEN grouping(x.day) = 0 THEN 'day' WHEN grouping(x.prompt_name) = 0 THEN 'prompt'
+        WHEN grouping(x.model) = 0 THEN 'model' WHEN grouping(x.operator) = 0 THEN 'operator' ELSE 'total' END AS dimension,
+    coalesce(x.day::text, x.prompt_name, x.model, x.operator, '') AS name, x.outcome,
+    count(*) FILTER (WHERE x.attempt = 1 AND NOT x.repair) AS asks, count(*) AS attempts,
+    count(*) FILTER (WHERE x.attempt = 1 AND x.repair) AS repairs,
+    sum(x.input_tokens)::bigint AS input_tokens, sum(x.cache_read_tokens)::bigint AS cache_read_tokens,
+    sum(x.cache_write_5m_tokens)::bigint AS cache_write_5m_tokens, sum(x.cache_write_1h_tokens)::bigint AS cache_write_1h_tokens,
+    sum(x.output_tokens)::bigint AS output_tokens, sum(x.thinking_tokens)::bigint AS thinking_tokens,
+    coalesce(sum(x.cost_usd), 0)::float8 AS cost_usd, count(*) FILTER (WHERE x.cost_usd IS NULL) AS unpriced
+FROM (
+    SELECT a.*, (a.started_at AT TIME ZONE 'UTC')::date AS day
+    FROM console.claude_attempts AS a
+    WHERE a.scope = $1 AND a.started_at >= $2 AND a.started_at < $3
+) AS x
+GROUP BY GROUPING SETS ((x.outcome), (x.day, x.outcome), (x.prompt_name, x.outcome), (x.model, x.outcome), (x.operator, x.outcome))
+ORDER BY dimension, name, x.outcome
+
+-- name: claude_expire
+-- Delete up to 5,000 attempts older than $1 days, and the budgets of days as old.
+WITH budgets AS (DELETE FROM console.claude_budget WHERE day < current_date - $1::int)
+DELETE FROM console.claude_attempts
+WHERE id IN (
+    SELECT a.id FROM console.claude_attempts AS a WHERE a.started_at < now() - make_interval(days => $1) ORDER BY a.started_at LIMIT 5000
+)
+
+-- name: ai_responses_add
+-- Store answers of the AI from a JSON array of objects.
+INSERT INTO ai_responses (
+    prompt_hash, prompt_name, model_version, response, input_tokens, output_tokens, cost_usd, duration_seconds, source, created_at)
+SELECT r.prompt_hash, r.prompt_name, r.model_version, r.response, r.input_tokens, r.output_tokens, r.cost_usd, r.duration_seconds,
+    r.source, r.created_at
+FROM jsonb_populate_recordset(NULL::ai_responses, $1::jsonb) AS r
+
+-- name: prompts
+-- Every prompt with its newest version, by name; with $1 also those in the archive.
+SELECT p.name, v.title, p.latest, p.in_use, v.author, v.note, v.created_at, p.archived_at, p.archived_by
+FROM console.prompts AS p
+JOIN console.prompt_versions AS v ON v.name = p.name AND v.version = p.latest
+WHERE $1 OR p.archived_at IS NULL
+ORDER BY p.name
+
+-- name: prompt_versions
+-- The versions of one prompt, newest first.
+SELECT v.name, v.version, v.title, v.system, v.template, v.schema, v.model, v.max_tokens, v.effort, v.thinking, v.author, v.note, v.created_at
+FROM console.prompt_versions AS v
+WHERE v.name = $1
+ORDER BY v.version DESC
+LIMIT 500
+
+-- name: prompt_version
+-- One version of a prompt.
+SELECT v.name, v.version, v.title, v.system, v.template, v.schema, v.model, v.max_tokens, v.effort, v.thinking, v.author, v.note, v.created_at
+FROM console.prompt_versions AS v
+WHERE v.name = $1 AND v.version = $2
+
+-- name: prompt_in_use
+-- The version of a prompt that answers.
+SELECT v.name, v.version, v.title, v.system, v.template, v.schema, v.model, v.max_tokens, v.effort, v.thinking, v.author, v.note, v.created_at
+FROM console.prompts AS p
+JOIN console.prompt_versions AS v ON v.name = p.name AND v.version = p.in_use
+WHERE p.name = $1
+
+-- name: prompt_seed
+-- Store a shipped text as a new version, unless it is the one that was stored last ($2 is its hash). It comes into use where a
+-- shipped version was in use. No row where nothing is new.
+WITH next AS (
+    INSERT INTO console.prompts AS p (name, latest, in_use, shipped_hash) VALUES ($1, 1, 1, $2)
+    ON CONFLICT (name) DO UPDATE
+    SET latest = p.latest + 1, shipped_hash = $2, in_use = CASE
+        WHEN EXISTS (SELECT FROM console.prompt_versions AS v WHERE v.name = p.name AND v.version = p.in_use AND v.author = 'shipped')
+        THEN p.latest + 1 ELSE p.in_use END
+    WHERE p.shipped_hash IS DISTINCT FROM $2
+    RETURNING p.latest
+)
+INSERT INTO console.prompt_versions (
+    name, version, title, system, template, schema, model, max_tokens, effort, thinking, author, note, based_on)
+SELECT $1, n.latest, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, n.latest - 1 FROM next AS n
+RETURNING name, version, title, system, template, schema, model, max_tokens, effort, thinking, author, note, created_at
+
+-- name: prompt_save
+-- Store an edit of version $2 as the next version, which is not in use yet; with 0 a new prompt, and no row where there is one.
+WITH made AS (
+    INSERT INTO console.prompts AS p (name, latest, in_use) SELECT $1, 1, 1 WHERE $2 = 0
+    ON CONFLICT (name) DO NOTHING
+    RETURNING p.latest
+), next AS (
+    UPDATE console.prompts AS p SET latest = p.latest + 1 WHERE p.name = $1 AND $2 > 0 RETURNING p.latest
+)
+INSERT INTO console.prompt_versions (
+    name, version, title, system, template, schema, model, max_tokens, effort, thinking, author, note, based_on)
+SELECT $1, n.latest, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $2
+FROM (SELECT latest FROM made UNION ALL SELECT latest FROM next) AS n
+RETURNING name, version, title, system, template, schema, model, max_tokens, effort, thinking, author, note, created_at
+
+-- name: prompt_use
+-- Let a version of a prompt answer.
+UPDATE console.prompts SET in_use = $2 WHERE name = $1 AND $2 <= latest
+
+-- name: prompt_archive
+-- Put a prompt away for operator $2, or take it out again where that is NULL.
+UPDATE console.prompts
+SET archived_by = $2, archived_at = CASE WHEN $2::text IS NOT NULL THEN coalesce(archived_at, now()) END
+WHERE name = $1
+
+-- name: prompt_run_add
+-- Store a run from a JSON object, once; returns its number, also when it was there already.
+WITH stored AS (
+    INSERT INTO console.prompt_runs (
+        run_key, group_key, operator, prompt_name, prompt_version, lead_id, variables, settings, source,
+        rehearsal, outcome, error, answer_text, answer_value, schema_valid, input_tokens, cache_read_tokens,
+        cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, thinking_tokens, cost_usd, attempts, repairs,
+        first_token_seconds, duration_seconds, note, created_at)
+    SELECT r.run_key, r.group_key, r.operator, r.prompt_name, r.prompt_version, r.lead_id, r.variables, r.settings, r.source,
+        r.rehearsal, r.outcome, r.error, r.answer_text, r.answer_value, r.schema_valid, r.input_tokens, r.cache_read_tokens,
+        r.cache_write_5m_tokens, r.cache_write_1h_tokens, r.output_tokens, r.thinking_tokens, r.cost_usd, r.attempts, r.repairs,
+        r.first_token_seconds, r.duration_seconds, r.note, r.created_at
+    FROM jsonb_populate_record(NULL::console.prompt_runs, $1::jsonb) AS r
+    ON CONFLICT (run_key) DO NOTHING
+    RETURNING id
+)
+SELECT id FROM stored
+UNION ALL
+SELECT p.id FROM console.prompt_runs AS p WHERE p.run_key = $1::jsonb ->> 'run_key'
+
+-- name: prompt_run
+-- One run of a prompt.
+SELECT r.id, r.run_key, r.group_key, r.operator, r.prompt_name, r.prompt_version, r.lead_id, r.variables, r.settings, r.source,
+    r.rehearsal, r.outcome, r.error, r.answer_text, r.answer_value, r.schema_valid, r.input_tokens, r.cache_read_tokens,
+    r.cache_write_5m_tokens, r.cache_write_1h_tokens, r.output_tokens, r.thinking_tokens, r.cost_usd, r.attempts, r.repairs,
+    r.first_token_seconds, r.duration_seconds, r.note, r.created_at
+FROM console.prompt_runs AS r
+WHERE r.id = $1
+
+-- name: prompt_run_note
+-- Write a note beside a run.
+UPDATE console.prompt_runs SET note = $2 WHERE id = $1
+
+-- name: prompt_runs
+-- Runs of prompts, newest first.
+SELECT r.id, r.run_key, r.group_key, r.operator, r.prompt_name, r.prompt_version, r.lead_id, r.variables, r.settings, r.source,
+    r.rehearsal, r.outcome, r.error, r.answer_text, r.answer_value, r.schema_valid, r.input_tokens, r.cache_read_tokens,
+    r.cache_write_5m_tokens, r.cache_write_1h_tokens, r.output_tokens, r.thinking_tokens, r.cost_usd, r.attempts, r.repairs,
+    r.first_token_seconds, r.duration_seconds, r.note, r.created_at
+FROM console.prompt_runs AS r
+WHERE true [filters]
+ORDER BY r.id DESC
+LIMIT $1
+
+-- name: prompt_runs.text
+-- Only those with this text in answer, error, note or variables, whatever its case.
+strpos(lower(concat_ws(chr(10), r.answer_text, r.error, r.note, r.variables::text)), lower($?)) > 0
+
+-- name: prompt_runs.prompt
+-- Only those of one prompt.
+r.prompt_name = $?
+
+-- name: prompt_runs.version
+-- Only those of one version.
+r.prompt_version = $?
+
+-- name: prompt_runs.outcome
+-- Only those that ended so.
+r.outcome = $?
+
+-- name: prompt_runs.operator
+-- Only those of one operator.
+r.operator = $?
+
+-- name: prompt_runs.group_key
+-- Only those that ran side by side.
+r.group_key = $?
+
+-- name: prompt_runs.lead_id
+-- Only those on one lead.
+r.lead_id = $?
+
+-- name: prompt_runs.since
+-- Only those at a moment or later.
+r.created_at >= $?
+
+-- name: prompt_runs.until
+-- Only those before a moment.
+r.created_at < $?
+
+-- name: prompt_runs.before_id
+-- Only those older than this one.
+r.id < $?
+
+-- name: prompt_runs_expire
+-- Delete up to 1,000 runs that are older than $1 days, or not among the newest $2.
+DELETE FROM console.prompt_runs
+WHERE id IN (
+    SELECT r.id
+    FROM console.prompt_runs AS r
+    WHERE r.created_at < now() - make_interval(days => $1)
+        OR r.id <= (SELECT n.id FROM console.prompt_runs AS n ORDER BY n.id DESC OFFSET $2 LIMIT 1)
+    ORDER BY r.id
+    LIMIT 1000
+)

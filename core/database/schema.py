@@ -12,6 +12,8 @@ from types import MappingProxyType
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from core.database.claude_schema import add_claude_tables
+
 NAMING = {
     "pk": "%(table_name)s_pkey",
     "fk": "%(table_name)s_%(column_0_name)s_fkey",
@@ -226,6 +228,8 @@ milestones = sa.Table(
     sa.Column("detail", sa.Text, nullable=False, server_default=""),
     _now("reached_at"),
 )  # fmt: skip
+
+add_claude_tables(console)
 
 
 def _select(table: sa.Table) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
 from core.database.explain import Explain, Explained
 from core.database.parts import DatabaseParts
 from core.database.proof import RULE, Proof, figures, prove
+from core.database.proof_summary import ProofSummary
 from core.database.queries import Queries
 from core.database.replay import Pace, Replay, Replayed
 from core.database.samples import ParameterSet, compose
@@ -20,6 +22,7 @@ from core.database.sessions import ServerSession, cancel_command, cancel_stateme
 from core.errors import OperationError, TargetError, UsageError
 from core.monitor import Recorder
 from core.operations import Operation, OperationRequest, Operations, Started, Work, run_short
+from core.platform.panel import Kept, Panel
 from core.platform.query_figures import QUERY
 from core.ports import Progress
 from core.settings import Settings
@@ -28,6 +31,7 @@ from core.target import require_typed
 PROOF, CANCEL = "proof", "cancel"
 LIVE_SECONDS = 60
 MOST_PROOFS = 20  # Queries of which measurements are kept.
+RECORDS_LOOKED_AT, RECORDS_MAX_AGE_SECONDS = 200, 2.0
 
 Side = Literal["before", "after"]
 Wrap = Callable[[Work], Work]
@@ -47,6 +51,15 @@ class ProofState:
         if self.before is None or self.after is None or not self.before.sets or not self.after.sets:
             return None
         return prove(self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedProof:
+    """A proof as it is on record, of whatever process: by whom and when it was completed (UTC)."""
+
+    summary: ProofSummary
+    operator: str
+    measured_at: datetime
 
 
 def _as_it_is(work: Work) -> Work:
@@ -70,6 +83,7 @@ class DatabaseOperations:
         self._pace = pace or Pace(timeout_seconds=settings.database_command_timeout_seconds)  # As the platform itself waits.
         self.explain = Explain(parts.database)
         self._proofs: dict[str, ProofState] = {}
+        self._recorded = Kept(self._load_recorded, RECORDS_MAX_AGE_SECONDS)
 
     async def explain_query(self, name: str) -> Explained:
         """The plan of a named query with its newest parameters; raises UsageError when none are kept, QueryError."""
@@ -85,6 +99,10 @@ class DatabaseOperations:
     def proof(self, query: str) -> ProofState:
         """What was measured of a query."""
         return self._proofs.get(query, ProofState(query))
+
+    async def recorded_proofs(self) -> Panel[tuple[RecordedProof, ...]]:
+        """The newest proof of each query that is on record; raises nothing while the console's store is away."""
+        return await self._recorded.get()
 
     async def start_proof(self, query: str, side: Side, *, operator: str, wrap: Wrap = _as_it_is) -> Started:
         """Measure a query; `after` replays the sets of `before`. Raises UsageError, OperationError, DependencyError."""
@@ -158,6 +176,15 @@ class DatabaseOperations:
             self._proofs.pop(next(iter(self._proofs)))
         return _told(found, state.proof)
 
+    async def _load_recorded(self) -> tuple[RecordedProof, ...]:
+        found: dict[str, RecordedProof] = {}
+        for operation in await self._operations.list(kind=PROOF, limit=RECORDS_LOOKED_AT):
+            summary = ProofSummary.from_json((operation.result or {}).get("proof"))
+            if summary is not None and summary.query not in found:
+                ended_at = operation.finished_at or operation.updated_at
+                found[summary.query] = RecordedProof(summary, operation.operator, ended_at)
+        return tuple(found.values())
+
     def _live_p95(self) -> float | None:
         return self._monitor.total(QUERY, LIVE_SECONDS).p95
 
@@ -176,4 +203,5 @@ def _told(found: Replayed, proof: Proof | None) -> Mapping[str, Any]:
         told["stopped"] = found.stopped
     if proof is not None:
         told |= {"verdict": proof.verdict, "reason": proof.reason, "plan_change": proof.change.sentence, "rule": RULE}
+        told["proof"] = ProofSummary.of(proof).to_json()
     return told

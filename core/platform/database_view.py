@@ -107,7 +107,7 @@ class DatabaseOverview:
             pool=pool,
             times=self._monitor.total(QUERY, window_seconds),
             waits=self._monitor.total(WAIT, window_seconds),
-            queries=query_figures(self._monitor, self._queries, window_seconds),
+            queries=query_figures(self._monitor, self._queries, window_seconds, self._database.query_stats()),
             sessions=sessions,
             server=server,
             age_seconds=age_seconds,
@@ -127,9 +127,8 @@ class DatabaseOverview:
     def query(self, name: str, window_seconds: int) -> QueryView:
         """One named query; raises QueryError for a name that there is not. No I/O."""
         query, sampling = self._queries[name], self._samples.of(name)
-        figures = next(
-            (item for item in query_figures(self._monitor, self._queries, window_seconds) if item.name == name), None
-        )
+        asked = query_figures(self._monitor, self._queries, window_seconds, self._database.query_stats())
+        figures = next((item for item in asked if item.name == name), None)
         return QueryView(
             name=name,
             description=query.description,

@@ -12,7 +12,7 @@ from core.platform.answers import Answers
 from core.platform.leads import Leads, LeadSearch
 from core.platform.markets import LIST, Markets
 from core.platform.properties import Properties, PropertySearch
-from core.platform.scoring import ScoringModels
+from core.platform.scoring_models import ScoringModels
 from core.platform.tags import LEAD, LEADS, MARKETS, PROPERTIES, lead_tag, market_tag
 
 MARKET_SECONDS = 3600.0  # Figures come monthly, and an import removes them.

@@ -11,7 +11,7 @@ from core.platform.families import read_families
 from core.platform.leads import Leads
 from core.platform.markets import Markets
 from core.platform.properties import Properties
-from core.platform.scoring import ScoringModels
+from core.platform.scoring_models import ScoringModels
 from core.settings import Settings
 
 

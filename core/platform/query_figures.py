@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.database.measures import QueryStats
+from core.database.pool import TRANSACTION
 from core.database.queries import Queries
 from core.monitor import Recorder, SeriesSnapshot
 
@@ -12,14 +15,17 @@ QUERY, WAIT, SLOW, ERRORS = (
 )  # fmt: skip
 NOT_NAMED = {
     "ad hoc": "Statements without a name, such as those of imports.",
-    "transaction": "Whole transactions, from their begin to their end.",
+    TRANSACTION: "Whole transactions, from their begin to their end.",
     "other": "What came after the recorder had 200 series.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class QueryFigures:
-    """One query: its times, its seconds in all, their share of all queries' seconds, and how many were slow or failed."""
+    """One query: its times, its seconds in all, their share of all queries' seconds, and how many were slow or failed.
+
+    `since_start` has what the window has not: rows, and errors by kind.
+    """
 
     name: str
     description: str
@@ -28,15 +34,25 @@ class QueryFigures:
     share: float
     slow: int
     errors: int
+    since_start: QueryStats | None = None
 
     @property
     def slow_share(self) -> float:
         """The share of calls that took longer than the promised P95."""
         return self.slow / self.times.count if self.times.count else 0.0
 
+    @property
+    def rows_per_call(self) -> float | None:
+        """Rows of an answer, on average since the start; None where rows are not counted, as of whole transactions."""
+        stats = self.since_start
+        return stats.rows / stats.calls if stats and stats.calls and stats.name != TRANSACTION else None
 
-def query_figures(monitor: Recorder, queries: Queries, window_seconds: int) -> tuple[QueryFigures, ...]:
-    """Every query that was asked in the window."""
+
+def query_figures(
+    monitor: Recorder, queries: Queries, window_seconds: int, stats: Iterable[QueryStats] = ()
+) -> tuple[QueryFigures, ...]:
+    """Every query that was asked in the window; `stats` is what the pool counted since the start."""
+    counted = {item.name: item for item in stats}
     snapshot = monitor.snapshot(window_seconds)
     asked = [item for item in snapshot.series if item.metric == QUERY and item.count and item.labels]
     everything = sum(_total(item) for item in asked) or 1.0
@@ -50,6 +66,7 @@ def query_figures(monitor: Recorder, queries: Queries, window_seconds: int) -> t
             share=_total(item) / everything,
             slow=snapshot.counted(SLOW, name),
             errors=snapshot.counted(ERRORS, name),
+            since_start=counted.get(name),
         )
         for item in asked
     ]

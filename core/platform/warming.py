@@ -35,6 +35,7 @@ from core.tasks import end_tasks
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 15.0
+RETRY_SECONDS = 1.0  # After a look that failed, doubled each time up to a tick.
 CONTINUED_WITHIN = timedelta(hours=1)  # A run that ended before it was done is continued under its name.
 SCHEDULE, ON_START = "schedule", "start of the console"
 RUNS_SHOWN = 20
@@ -163,7 +164,7 @@ class Warming:
 
     async def _keep(self) -> None:
         await self._setup.finished.wait()
-        waiting = list(self._on_start)
+        waiting, failures = list(self._on_start), 0
         while True:
             try:
                 while waiting:
@@ -176,7 +177,8 @@ class Warming:
             except Exception as error:
                 log.exception("warm_schedule_crashed")
                 self._said(type(error).__name__)
-            await asyncio.sleep(TICK_SECONDS)
+            failures = failures + 1 if self._error else 0
+            await asyncio.sleep(min(TICK_SECONDS, RETRY_SECONDS * 2.0 ** min(failures, 10)) if failures else TICK_SECONDS)
 
     def _said(self, error: str) -> None:
         """Log an outage once, and its end."""

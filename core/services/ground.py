@@ -9,10 +9,11 @@ from core.cache.memory_tier import MemoryTier
 from core.cache.parts import CacheParts
 from core.cache.policy import CachePolicy
 from core.cache.redis_tier import RedisTier
-from core.database.parts import DatabaseParts
+from core.database.capacity import Machine
+from core.database.parts import LOOKING_MAX, DatabaseParts
 from core.database.pool import Database, PoolSettings
 from core.database.queries import Queries
-from core.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedServer
+from core.embedded import MAX_CONNECTIONS, EmbeddedPostgres, EmbeddedRedis, EmbeddedServer, processors
 from core.health import Check, Health
 from core.monitor import Recorder
 from core.ports import Pingable
@@ -21,6 +22,7 @@ from core.settings import Settings, masked
 from core.setup import Stores
 
 CONSOLE_POOL_MAX = 4
+SUPERUSERS_RESERVED = 3  # PostgreSQL's default.
 REDIS_BREAKER_OPEN_SECONDS_MOST = 2.0  # So that the cache is used again within 5 s of Redis' return.
 
 
@@ -47,7 +49,7 @@ def make_ground(settings: Settings) -> Ground:
     console_url = settings.console_database_url or postgres.url
     redis_url = settings.redis_url or embedded_redis.url
     monitor, queries = Recorder(), Queries()
-    parts = DatabaseParts(settings, platform_url, queries, monitor)
+    parts = DatabaseParts(settings, platform_url, queries, monitor, _machine(settings))
     store = Database(console_url, queries, PoolSettings(max_size=CONSOLE_POOL_MAX, application_name="console store"))
     redis = _redis_tier(settings, redis_url)
     one_server = settings.database_embedded and settings.console_store_embedded
@@ -69,6 +71,13 @@ def make_ground(settings: Settings) -> Ground:
         health=Health(checks, settings.health_interval_seconds, settings.health_timeout_seconds),
         stores=Stores(parts.database, platform_url, store, console_url, "postgresql" if one_server else "console_store"),
     )
+
+
+def _machine(settings: Settings) -> Machine | None:
+    """The machine of the embedded server, less the connections that the console needs itself; None with another server."""
+    if not settings.database_embedded:
+        return None
+    return Machine(processors(), MAX_CONNECTIONS - SUPERUSERS_RESERVED - CONSOLE_POOL_MAX - LOOKING_MAX)
 
 
 def _cache_parts(settings: Settings, redis: RedisTier, monitor: Recorder) -> CacheParts:

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from core.cache.redis_tier import RedisTier
 from core.cache.tiered import TieredCache
+from core.claude.claude import Claude
+from core.claude.parts import ClaudeParts
 from core.database.pool import Database
 from core.embedded import EmbeddedServer
 from core.errors import CoreError
@@ -25,11 +27,15 @@ from core.platform.cache_overview import CacheOverview
 from core.platform.data import DataOperations
 from core.platform.database_operations import DatabaseOperations
 from core.platform.database_view import DatabaseOverview
+from core.platform.descriptions import Descriptions
 from core.platform.index_overview import IndexOverview
 from core.platform.indexes import IndexOperations
+from core.platform.lead_analyses import LeadAnalyses
 from core.platform.milestones import Milestones
 from core.platform.overview import Overview
 from core.platform.platform import Platform
+from core.platform.preparing import Preparing
+from core.platform.subjects import Subjects
 from core.platform.traffic import Traffic
 from core.platform.warming import Warming
 from core.settings import Settings
@@ -62,6 +68,12 @@ class Services:
     redis: RedisTier
     cache: TieredCache
     platform: Platform
+    claude: Claude
+    claude_parts: ClaudeParts
+    subjects: Subjects
+    lead_analyses: LeadAnalyses
+    preparing: Preparing
+    descriptions: Descriptions
     health: Health
     setup: Setup
     operations: Operations
@@ -102,7 +114,7 @@ class Services:
         """Those that are opened, in this order, and closed in the reverse."""
         return (
             self.monitor, self.database, self.database_overview, self.console_store, self.redis, self.cache,
-            self.health, self.setup, self.milestones, self.data.uploads, self.operations, self.indexes,
+            self.claude_parts, self.health, self.setup, self.milestones, self.data.uploads, self.operations, self.indexes,
             self.warming,
         )  # fmt: skip
 

@@ -21,10 +21,13 @@ from core.database.queries import Queries
 from core.errors import UsageError
 from core.platform.answers import Answers, answers_key
 from core.platform.families import read_families
+from core.platform.lead_facts import LeadFacts
 from core.platform.leads import Leads, LeadSearch, lead_key
+from core.platform.market_facts import MarketFacts
 from core.platform.markets import MARKET_LIST_KEY, Markets, market_key
 from core.platform.properties import Properties, PropertySearch, filters_key
-from core.platform.scoring import ScoringModels, scoring_model_key
+from core.platform.scoring import score_lead
+from core.platform.scoring_models import ScoringModels, scoring_model_key
 
 HASH = "a1" * 32
 ANSWER = """
@@ -139,6 +142,32 @@ async def test_a_scoring_model_is_of_the_markets_own_leads(
     assert model["share_hot"] == pytest.approx(open_ones.count("hot") / len(open_ones))
     empty = await _load(families, scoring_model_key("list"))
     assert (empty["leads"], empty["budget_percentiles"], empty["share_hot"]) == (0, None, None)
+
+
+async def test_the_facts_of_stored_leads(database_url: str, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Rows of the driver and their JSON give the same facts, which are those of the tables; a market lacks no figure."""
+    database = Database(database_url, Queries(), PoolSettings())
+    await database.open()
+    detail, leads = await Markets(database).get("austin"), Leads(database)
+    assert detail is not None
+    market = MarketFacts.of(detail, await ScoringModels(database).get("austin"))
+    rows = await connection.fetch(
+        "SELECT l.id, count(i.id) FILTER (WHERE i.created_at > now() - interval '30 days') AS interactions FROM leads AS l "
+        "LEFT JOIN lead_interactions AS i ON i.lead_id = l.id WHERE l.market_id = 'austin' GROUP BY l.id ORDER BY l.id LIMIT 30"
+    )
+    now = datetime.now(UTC)
+    for row in rows:
+        found, body = await leads.get(str(row["id"])), await leads.body(str(row["id"]))
+        assert found is not None
+        assert isinstance(body, bytes)
+        facts, lead = LeadFacts.from_lead(found.lead, found.interactions, now=now), orjson.loads(body)
+        assert LeadFacts.from_lead(lead, lead["interactions"], now=now) == facts
+        assert (facts.interactions, facts.never_contacted) == (row["interactions"], lead["last_interaction_at"] is None)
+        assert facts.budget == (_budget(lead["budget_range"]) if lead["budget_range"] else None)
+        unknown = {part.name for part in score_lead(facts, market).parts if part.value is None}
+        compared = facts.budget is not None and facts.property_type != "land"
+        assert unknown <= {"response_time"} | (set() if compared else {"location"})
+    await database.close()
 
 
 async def test_the_newest_answers_to_a_prompt(families: Families, connection: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -1,0 +1,28 @@
+"""Fixtures of the tests of Claude."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from core.claude.client import ClaudeClient
+from tests.claude.api_answers import KEY, Answering
+
+MakeClient = Callable[..., ClaudeClient]
+
+
+@pytest.fixture
+async def claude_client() -> AsyncIterator[MakeClient]:
+    """Makes clients over an answer or with a base URL; each is closed at the end of the test."""
+    clients: list[ClaudeClient] = []
+
+    def make(answer: Any = None, *, key: str | None = KEY, **fields: Any) -> ClaudeClient:
+        transport = answer if answer is None or isinstance(answer, Answering) else Answering(answer)
+        clients.append(ClaudeClient(key, transport=transport, **fields))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        await client.close()
