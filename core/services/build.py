@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from core.cache.redis_tier.command_lines import CommandLines
 from core.cache.tiered import TieredCache
-from core.claude.parts import ClaudeParts
 from core.database.indexes.catalog import Indexes
 from core.database.indexes.shipped import IndexSet
 from core.operations import Operations
@@ -16,20 +15,15 @@ from core.platform.changes import PlatformChanges
 from core.platform.data import DataOperations
 from core.platform.database_operations import DatabaseOperations
 from core.platform.database_view import DatabaseOverview
-from core.platform.descriptions import Descriptions
 from core.platform.index_overview import IndexOverview
 from core.platform.indexes import IndexOperations
-from core.platform.lead_analyses import LeadAnalyses
 from core.platform.milestones import Milestones
 from core.platform.overview import Overview
 from core.platform.platform import Platform
-from core.platform.preparing import Preparing
-from core.platform.rehearsal_author import rehearsal_author
-from core.platform.shipped_prompts import shipped_prompts
-from core.platform.subjects import Subjects
 from core.platform.traffic import Traffic
 from core.platform.uploads import Uploads
 from core.platform.warming import Warming
+from core.services.asking import make_asking
 from core.services.ground import make_ground
 from core.services.services import Services
 from core.settings import Settings
@@ -44,27 +38,17 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
     changes = PlatformChanges(cache)
     setup = Setup(settings, ground.stores, health, records_start=console, changed=changes.everything)
     platform = Platform(settings, database, store, changes)
-    subjects = Subjects(cache, platform.markets, platform.scoring_models)
-    for family in (*platform.families(), subjects.family()):
-        cache.families.add(family)
     milestones = Milestones(store, setup)
     operations = Operations(store, queries)
+    asking = make_asking(settings, ground, cache, platform, operations)
+    for family in (*platform.families(), asking.subjects.family()):
+        cache.families.add(family)
     activity = Activity(operations)
     indexes = IndexOperations(
         settings, database, store, operations, setup, Indexes(queries, IndexSet()), queries, follows=console
     )
     warming = Warming(settings, cache, database, operations, setup, schedules=console)
     cache_overview = CacheOverview(settings, monitor, cache_parts, cache, health, warming)
-    parts = ClaudeParts(
-        settings,
-        store=store,
-        database=database,
-        cache=cache,
-        record=monitor,
-        author=rehearsal_author,
-        shipped=shipped_prompts(),
-    )
-    analyses = LeadAnalyses(settings, parts.claude, parts.prompts)
     lines = CommandLines(ground.redis_url, ground.redis.keys)
     return Services(
         settings=settings,
@@ -75,12 +59,12 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
         redis=ground.redis,
         cache=cache,
         platform=platform,
-        claude=parts.claude,
-        claude_parts=parts,
-        subjects=subjects,
-        lead_analyses=analyses,
-        preparing=Preparing(database, operations, parts.claude, analyses),
-        descriptions=Descriptions(settings, database, parts.claude, parts.prompts),
+        claude=asking.parts.claude,
+        claude_parts=asking.parts,
+        subjects=asking.subjects,
+        lead_analyses=asking.analyses,
+        preparing=asking.preparing,
+        descriptions=asking.descriptions,
         health=health,
         setup=setup,
         operations=operations,
