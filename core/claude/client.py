@@ -183,8 +183,8 @@ class ClaudeClient:
 def _sdk_class() -> type[Sdk]:
     """Import the SDK: two seconds of a processor, so off the loop, and only where Claude is asked.
 
-    What it leaves is kept from the garbage collector, whose passes over it held up every loop of the process: for 0.2 s while it
-    was imported, and again later; 0.05 s are left.
+    What it leaves is kept from the garbage collector, whose passes over it held up every loop of the process, for 0.2 s during
+    the import and again later; 0.05 s are left.
     """
     collecting = gc.isenabled()
     gc.disable()

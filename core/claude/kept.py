@@ -49,5 +49,6 @@ def answer_of(read: Read, duration_seconds: float) -> Answer:
         answered_at=datetime.fromisoformat(kept["answered_at"]),
         cache_outcome=read.outcome,
         cache_reason=read.reason,
+        cache_tier=read.tier,
         age_seconds=read.age_seconds,
     )

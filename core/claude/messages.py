@@ -152,4 +152,5 @@ class Answer:
     answered_at: datetime
     cache_outcome: str = ""
     cache_reason: str = ""
+    cache_tier: str = ""
     age_seconds: float = 0.0

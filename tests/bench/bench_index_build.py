@@ -26,7 +26,7 @@ ALONE_SECONDS = 5.0
 MOST_SECONDS = 1.0
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_the_largest_index_beside_writers(platform: LargePlatform) -> None:
     """No write waits for a second, a cancel takes less and leaves nothing; a plain build stops all writes while it runs."""
     with platform.copy() as copy:

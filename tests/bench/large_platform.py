@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -42,10 +42,11 @@ WHERE c.relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_con
 
 @dataclass(frozen=True)
 class LargePlatform:
-    """Where it is."""
+    """Where it is, and whether it has its full size, for which the promises are made."""
 
     url: str
     server_url: str
+    full: bool
 
     async def connect(self) -> asyncpg.Connection:
         """A connection that the caller closes."""
@@ -75,7 +76,7 @@ class LargePlatform:
         execute(self.server_url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{DATABASE}'")
         execute(self.server_url, f"CREATE DATABASE {COPY} TEMPLATE {DATABASE} STRATEGY file_copy")
         try:
-            yield LargePlatform(_named(self.server_url, COPY), self.server_url)
+            yield replace(self, url=_named(self.server_url, COPY))
         finally:
             execute(self.server_url, f"DROP DATABASE {COPY} WITH (FORCE)")
 
@@ -100,7 +101,7 @@ def large_platform() -> Iterator[LargePlatform]:
             execute(server_url, f"COMMENT ON DATABASE {DATABASE} IS '{_stamp(size)} {datetime.now(UTC).isoformat()}'")
         megabytes = fetch_value(server_url, f"SELECT pg_database_size('{DATABASE}') / 1e6")
         print(f"\n{size.leads:,} leads, {size.interactions:,} interactions, {size.properties:,} listings: {megabytes:,.0f} MB")
-        yield LargePlatform(url, server_url)
+        yield LargePlatform(url, server_url, full=size.leads >= LEADS)
     finally:
         server.release()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ MakeClient = Callable[..., ClaudeClient]
 @pytest.fixture
 async def claude_client() -> AsyncIterator[MakeClient]:
     """Makes clients over an answer or with a base URL; each is closed at the end of the test."""
+    importlib.import_module("core.claude.sdk")  # Not on the time of the first ask: it takes long on a busy machine.
     clients: list[ClaudeClient] = []
 
     def make(answer: Any = None, *, key: str | None = KEY, **fields: Any) -> ClaudeClient:

@@ -47,7 +47,7 @@ async def test_a_whole_answer_is_read_by_type(claude_client):
     """Thinking before the text is no text; tokens come in all their buckets, and the JSON of a schema as a value."""
     attempts = Attempts()
     client = claude_client(whole(thinking("Hm."), text('{"score":'), text(" 71}")))
-    reply = await client.send(request(schema=SCHEMA), timeout_seconds=5, on_attempt=attempts.append)
+    reply = await client.send(request(schema=SCHEMA), timeout_seconds=30, on_attempt=attempts.append)
     assert (reply.text, reply.value, reply.thinking) == ('{"score": 71}', {"score": 71}, "Hm.")
     assert (reply.model, reply.stop_reason, reply.usage) == (MODEL, "end_turn", ALL_USAGE)
     assert (attempts.only.outcome, attempts.only.status, attempts.only.request_id) == ("ok", 200, "req_011CS")
@@ -65,7 +65,7 @@ async def test_a_stream_gives_its_text_as_it_comes(claude_client):
     """Pieces of text arrive in order, without the thinking; counts of a stream are running totals, not sums."""
     attempts, pieces = Attempts(), []
     client = claude_client(streamed(events(thinking("Let me think."), text(ANSWER))))
-    reply = await client.send(request(), timeout_seconds=5, on_text=pieces.append, on_attempt=attempts.append)
+    reply = await client.send(request(), timeout_seconds=30, on_text=pieces.append, on_attempt=attempts.append)
     assert len(pieces) > 3
     assert "".join(pieces) == reply.text == ANSWER
     assert (reply.thinking, reply.usage, reply.value) == ("Let me think.", ALL_USAGE, None)
@@ -75,7 +75,7 @@ async def test_a_stream_gives_its_text_as_it_comes(claude_client):
 
 async def test_text_that_is_no_json_has_no_value(claude_client):
     """The caller's check decides about an answer that does not fit its schema."""
-    reply = await claude_client(whole(text("Sure! Here is"))).send(request(schema=SCHEMA), timeout_seconds=5)
+    reply = await claude_client(whole(text("Sure! Here is"))).send(request(schema=SCHEMA), timeout_seconds=30)
     assert (reply.text, reply.value) == ("Sure! Here is", None)
 
 
@@ -83,7 +83,7 @@ async def test_what_is_sent(claude_client):
     """A bearer key, no sampling, thinking said, and a schema that the API's grammar can hold."""
     answering = Answering(lambda _: whole(text("{}")))
     client = claude_client(answering)
-    await client.send(request(effort="low", schema=SCHEMA, system="Be brief.", stop_sequences=("END",)), timeout_seconds=5)
+    await client.send(request(effort="low", schema=SCHEMA, system="Be brief.", stop_sequences=("END",)), timeout_seconds=30)
     sent = answering.asked[0]
     assert str(sent.url) == "https://api.anthropic.com/v1/messages"
     assert sent.headers["authorization"] == f"Bearer {KEY}"
@@ -122,7 +122,7 @@ async def test_a_system_prompt_that_the_api_can_cache_is_marked(claude_client, m
     """A shorter one is sent as it is: the model would not keep it."""
     answering = Answering(whole(text("ok")))
     written = "x" * (tokens * CHARACTERS_PER_TOKEN)
-    await claude_client(answering).send(request(model=model, system=written), timeout_seconds=5)
+    await claude_client(answering).send(request(model=model, system=written), timeout_seconds=30)
     block = {"type": "text", "text": written, "cache_control": {"type": "ephemeral"}}
     assert answering.body["system"] == ([block] if marked else written)
 
@@ -134,7 +134,7 @@ async def test_a_system_prompt_that_the_api_can_cache_is_marked(claude_client, m
 async def test_thinking_is_said_in_the_words_of_the_model(claude_client, model, asked, sent):
     """New models think unless they are told not to, and not all in the same word."""
     answering = Answering(whole(text("ok")))
-    await claude_client(answering).send(request(model=model, thinking=asked), timeout_seconds=5)
+    await claude_client(answering).send(request(model=model, thinking=asked), timeout_seconds=30)
     assert answering.body["thinking"] == {"type": sent}
 
 
@@ -146,7 +146,7 @@ async def test_nothing_comes_out_of_the_environment(claude_client, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "x-leak: 1\nAuthorization: Bearer stolen\nanthropic-version: 1999-01-01")
     for key, expected in ((KEY, KEY), (None, "no-key-needed")):
         answering = Answering(whole(text("ok")))
-        await claude_client(answering, key=key).send(request(), timeout_seconds=5)
+        await claude_client(answering, key=key).send(request(), timeout_seconds=30)
         sent = answering.asked[0]
         assert sent.url.host == "api.anthropic.com"
         assert sent.headers["authorization"] == f"Bearer {expected}"
@@ -159,7 +159,7 @@ async def test_a_key_that_none_can_be_is_not_sent(claude_client, key):
     """Nor is it named: a library further down would put it into its error."""
     attempts, answering = Attempts(), Answering(whole(text("ok")))
     with pytest.raises(ClaudeKeyRefused) as caught:
-        await claude_client(answering, key=key).send(request(), timeout_seconds=5, on_attempt=attempts.append)
+        await claude_client(answering, key=key).send(request(), timeout_seconds=30, on_attempt=attempts.append)
     assert key not in "".join(traceback.format_exception(caught.value))
     assert (answering.asked, attempts) == ([], [])
 
@@ -167,10 +167,10 @@ async def test_a_key_that_none_can_be_is_not_sent(claude_client, key):
 async def test_without_a_key_nothing_is_sent(claude_client):
     """Whitespace around a key is forgiven, the lack of one is said."""
     answering = Answering(whole(text("ok")))
-    await claude_client(answering, key=f"  {KEY}\n").send(request(), timeout_seconds=5)
+    await claude_client(answering, key=f"  {KEY}\n").send(request(), timeout_seconds=30)
     assert answering.asked[0].headers["authorization"] == f"Bearer {KEY}"
     with pytest.raises(ClaudeKeyRefused, match="no key"):
-        await claude_client(key=" ").send(request(), timeout_seconds=5)
+        await claude_client(key=" ").send(request(), timeout_seconds=30)
 
 
 async def test_logs_and_errors_hold_no_secrets(claude_client, caplog, monkeypatch):
@@ -178,7 +178,7 @@ async def test_logs_and_errors_hold_no_secrets(claude_client, caplog, monkeypatc
     monkeypatch.setenv("ANTHROPIC_LOG", "debug")
     caplog.set_level(logging.DEBUG)
     client = claude_client(whole(text(ANSWER)))
-    await client.send(request(system=PROMPT), timeout_seconds=5)
+    await client.send(request(system=PROMPT), timeout_seconds=30)
     said = f"messages.0: cannot read '{PROMPT}' for key {KEY}"
     told = [repr(client)]
     for failing in (
@@ -186,7 +186,7 @@ async def test_logs_and_errors_hold_no_secrets(claude_client, caplog, monkeypatc
         streamed([*events(text(ANSWER))[:6], b"event: x\ndata: {" + ANSWER.encode()]),
     ):
         with pytest.raises(ClaudeError) as caught:
-            await claude_client(failing).send(request(), timeout_seconds=5, on_text=lambda _: None)
+            await claude_client(failing).send(request(), timeout_seconds=30, on_text=lambda _: None)
         told += ["".join(traceback.format_exception(caught.value)), repr(caught.value)]
     for secret in (KEY, "Josefine"):
         assert secret not in caplog.text
@@ -274,7 +274,7 @@ async def test_faults_can_be_put_in_front_of_the_api(claude_client):
         raise httpx2.ConnectError("unplugged")
 
     with pytest.raises(ClaudeDown):
-        await claude_client(answering, middleware=[unplugged]).send(request(), timeout_seconds=5, on_attempt=attempts.append)
+        await claude_client(answering, middleware=[unplugged]).send(request(), timeout_seconds=30, on_attempt=attempts.append)
     assert attempts.only.outcome == "down"
     assert answering.asked == []
 
@@ -283,7 +283,7 @@ async def test_a_schema_that_is_none_is_refused_before_the_send(claude_client):
     """It is the prompt that is at fault, not the API."""
     attempts, answering = Attempts(), Answering(whole(text("ok")))
     with pytest.raises(UsageError, match="schema"):
-        await claude_client(answering).send(request(schema={"properties": {}}), timeout_seconds=5, on_attempt=attempts.append)
+        await claude_client(answering).send(request(schema={"properties": {}}), timeout_seconds=30, on_attempt=attempts.append)
     assert (answering.asked, attempts) == ([], [])
 
 
@@ -300,10 +300,10 @@ async def test_a_client_opens_again_after_its_end(claude_client):
     """Closing twice does no harm, and the next send starts anew."""
     client = claude_client(lambda _: whole(text("ok")))
     await client.open()
-    await client.send(request(), timeout_seconds=5)
+    await client.send(request(), timeout_seconds=30)
     await client.close()
     await client.close()
-    assert (await client.send(request(), timeout_seconds=5)).text == "ok"
+    assert (await client.send(request(), timeout_seconds=30)).text == "ok"
 
 
 def test_the_sdk_is_loaded_when_claude_is_first_asked():

@@ -83,7 +83,7 @@ async def test_a_status_has_its_name(claude_client, answer, raised, said, stream
     attempts, answering = Attempts(), Answering(answer)
     with pytest.raises(raised, match=said) as caught:
         await claude_client(answering).send(
-            request(), timeout_seconds=5, on_text=(lambda _: None) if streaming else None, on_attempt=attempts.append
+            request(), timeout_seconds=30, on_text=(lambda _: None) if streaming else None, on_attempt=attempts.append
         )
     assert type(caught.value) is raised
     assert caught.value.next_step
@@ -108,7 +108,7 @@ async def test_when_to_come_back(claude_client, headers, seconds):
     """The error and the exchange carry what the server asks for, up to five minutes; a longer wait is said."""
     attempts = Attempts()
     with pytest.raises(ClaudeRateLimited) as caught:
-        await claude_client(error(429, LIMITED, **headers)).send(request(), timeout_seconds=5, on_attempt=attempts.append)
+        await claude_client(error(429, LIMITED, **headers)).send(request(), timeout_seconds=30, on_attempt=attempts.append)
     assert caught.value.retry_after_seconds == attempts.only.retry_after_seconds == seconds
     assert ("asks to wait 86,400 s; it is asked again after 300 s" in str(caught.value)) == (seconds == 300)
     assert attempts.only.headroom["requests"].remaining == 49
@@ -126,7 +126,7 @@ def test_a_date_to_come_back_at():
 async def test_the_words_of_the_api_quote_nothing(claude_client, said):
     """Of its message what we sent is left out, and the rest is cut to a readable length."""
     with pytest.raises(ClaudeBadRequest) as caught:
-        await claude_client(error(400, "invalid_request_error", said)).send(request(), timeout_seconds=5)
+        await claude_client(error(400, "invalid_request_error", said)).send(request(), timeout_seconds=30)
     told = "".join(traceback.format_exception(caught.value))
     assert "Josefine Quartermaine" not in told
     assert KEY not in told
@@ -154,7 +154,7 @@ async def test_an_answer_that_did_not_end_well(claude_client, blocks, reason, fi
     whole_answer, stream = whole(*blocks, stop_reason=reason, **fields), streamed(events(*blocks, stop_reason=reason, **fields))
     with pytest.raises(raised, match=said):
         await claude_client(stream if streaming else whole_answer).send(
-            request(), timeout_seconds=5, on_text=(lambda _: None) if streaming else None, on_attempt=attempts.append
+            request(), timeout_seconds=30, on_text=(lambda _: None) if streaming else None, on_attempt=attempts.append
         )
     assert (attempts.only.outcome, attempts.only.status) == (raised.kind, 200)
     assert (attempts.only.usage.output_tokens, attempts.only.usage.thinking_tokens) == (25, 11)
@@ -164,8 +164,8 @@ async def test_an_answer_of_nothing_is_invalid(claude_client):
     """No text, and no thinking that would explain it; after a stop sequence it is an answer."""
     nothing = {"input_tokens": 3, "output_tokens": 0}
     with pytest.raises(ClaudeInvalid, match="no text"):
-        await claude_client(whole(usage=nothing)).send(request(), timeout_seconds=5)
-    stopped = await claude_client(whole(usage=nothing, stop_reason="stop_sequence")).send(request(), timeout_seconds=5)
+        await claude_client(whole(usage=nothing)).send(request(), timeout_seconds=30)
+    stopped = await claude_client(whole(usage=nothing, stop_reason="stop_sequence")).send(request(), timeout_seconds=30)
     assert stopped.text == ""
 
 
@@ -208,7 +208,7 @@ async def test_a_stream_that_breaks(claude_client, parts, raised, said, counted)
     attempts = Attempts()
     with pytest.raises(raised, match=said) as caught:
         await claude_client(streamed(parts)).send(
-            request(), timeout_seconds=5, on_text=lambda _: None, on_attempt=attempts.append
+            request(), timeout_seconds=30, on_text=lambda _: None, on_attempt=attempts.append
         )
     assert ANSWER[:8] not in "".join(traceback.format_exception(caught.value))
     assert (attempts.only.outcome, attempts.only.status) == (raised.kind, 200)
@@ -232,7 +232,7 @@ async def test_a_network_that_breaks(claude_client, broken, raised, streaming):
     attempts = Attempts()
     with pytest.raises(raised) as caught:
         await claude_client(broken).send(
-            request(), timeout_seconds=5, on_text=(lambda _: None) if streaming else None, on_attempt=attempts.append
+            request(), timeout_seconds=30, on_text=(lambda _: None) if streaming else None, on_attempt=attempts.append
         )
     assert (attempts.only.outcome, attempts.only.status) == (raised.kind, None)
     assert caught.value.__cause__ is not None
@@ -244,7 +244,7 @@ async def test_a_body_that_is_no_answer(claude_client, streaming):
     for body in (b'{"choices": []}', b'{"id": "msg_01", "content": [{"ty', b"[]"):
         answer = httpx2.Response(200, headers={"content-type": "application/json"}, content=body)
         with pytest.raises(ClaudeCutStream):
-            await claude_client(answer).send(request(), timeout_seconds=5, on_text=(lambda _: None) if streaming else None)
+            await claude_client(answer).send(request(), timeout_seconds=30, on_text=(lambda _: None) if streaming else None)
 
 
 async def test_a_connection_that_is_cut_on_the_wire(claude_client):
@@ -259,6 +259,6 @@ async def test_a_connection_that_is_cut_on_the_wire(claude_client):
     async with byte_server(play) as server:
         with pytest.raises(ClaudeCutStream):
             await claude_client(base_url=server.url).send(
-                request(), timeout_seconds=5, on_text=lambda _: None, on_attempt=attempts.append
+                request(), timeout_seconds=30, on_text=lambda _: None, on_attempt=attempts.append
             )
     assert (attempts.only.outcome, attempts.only.status) == ("cut_stream", 200)

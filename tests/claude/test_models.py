@@ -25,7 +25,7 @@ async def test_a_retired_model_is_refused_before_the_send(claude_client, model):
     """The error names what to use; nothing was sent, so nothing is counted."""
     attempts, answering = Attempts(), Answering(whole(text("ok")))
     with pytest.raises(ClaudeModelRetired, match=f"{model} is retired since 20") as caught:
-        await claude_client(answering).send(request(model=model), timeout_seconds=5, on_attempt=attempts.append)
+        await claude_client(answering).send(request(model=model), timeout_seconds=30, on_attempt=attempts.append)
     assert f"CLAUDE_MODEL={DEFAULT_MODEL}" in caught.value.next_step
     assert (answering.asked, attempts) == ([], [])
 
@@ -80,7 +80,7 @@ async def test_what_a_model_does_not_take_is_refused_before_the_send(claude_clie
     """As an error of usage, that says what to choose."""
     answering = Answering(whole(text("ok")))
     with pytest.raises(UsageError, match=said) as caught:
-        await claude_client(answering).send(request(**fields), timeout_seconds=5)
+        await claude_client(answering).send(request(**fields), timeout_seconds=30)
     assert caught.value.next_step
     assert answering.asked == []
 

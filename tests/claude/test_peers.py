@@ -66,8 +66,8 @@ async def test_llmock_answers(client, peer):
     """Whole and streamed answers of another hand are read the same."""
     behave(peer, type="reply", text="Call them on Tuesday.", times=2)
     attempts, pieces = Attempts(), []
-    whole = await client.send(request(effort="low", schema={"type": "object"}), timeout_seconds=10, on_attempt=attempts.append)
-    streamed = await client.send(request(), timeout_seconds=10, on_text=pieces.append, on_attempt=attempts.append)
+    whole = await client.send(request(effort="low", schema={"type": "object"}), timeout_seconds=30, on_attempt=attempts.append)
+    streamed = await client.send(request(), timeout_seconds=30, on_text=pieces.append, on_attempt=attempts.append)
     assert whole.text == streamed.text == "".join(pieces) == "Call them on Tuesday."
     assert [attempt.outcome for attempt in attempts] == ["ok", "ok"]
     assert attempts[0].usage == attempts[1].usage
@@ -88,9 +88,9 @@ async def test_the_limits_of_llmock_are_read(client, peer):
     peer.state.limiter.configure(LimitSettings(rpm=2))
     attempts = Attempts()
     for _ in range(2):
-        await client.send(request(), timeout_seconds=10, on_attempt=attempts.append)
+        await client.send(request(), timeout_seconds=30, on_attempt=attempts.append)
     with pytest.raises(ClaudeRateLimited) as caught:
-        await client.send(request(), timeout_seconds=10, on_attempt=attempts.append)
+        await client.send(request(), timeout_seconds=30, on_attempt=attempts.append)
     assert [attempt.headroom["requests"].remaining for attempt in attempts] == [1, 0, 0]
     assert attempts[0].headroom["requests"].limit == 2
     assert attempts[0].headroom["requests"].resets_at is not None
@@ -123,7 +123,7 @@ async def test_the_faults_of_llmock_have_names(client, peer, behavior, raised):
     with pytest.raises(raised):
         await client.send(
             request(),
-            timeout_seconds=0.5 if raised is ClaudeTimeout else 10,
+            timeout_seconds=0.5 if raised is ClaudeTimeout else 30,
             on_text=lambda _: None,
             on_attempt=attempts.append,
         )
@@ -169,10 +169,10 @@ def peer_verdict(peer):
 async def test_mock_ai_api_answers(claude_client, mock_url):
     """Whole, streamed, counted and listed."""
     client, pieces, attempts = claude_client(base_url=mock_url), [], Attempts()
-    whole = await client.send(request(), timeout_seconds=10, on_attempt=attempts.append)
+    whole = await client.send(request(), timeout_seconds=30, on_attempt=attempts.append)
     streamed = await client.send(
         request(model="claude-haiku-5-5:mock-anthropic-stream"),
-        timeout_seconds=10,
+        timeout_seconds=30,
         on_text=pieces.append,
         on_attempt=attempts.append,
     )
@@ -201,7 +201,7 @@ async def test_the_faults_of_mock_ai_api_have_names(claude_client, mock_url, sce
     with pytest.raises(raised):
         await claude_client(base_url=mock_url).send(
             request(model=f"claude-haiku-5-5:{scenario}"),
-            timeout_seconds=10,
+            timeout_seconds=30,
             on_text=lambda _: None,
             on_attempt=attempts.append,
         )

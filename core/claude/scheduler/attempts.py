@@ -49,6 +49,11 @@ class Attempts:
         except ClaudeError as error:
             failure = error
             raise
+        except asyncio.CancelledError:
+            if ticket.is_due(_now()):
+                self._tally.note("timeouts_under_way")
+                failure = ClaudeTimeout("Its caller waited no longer.")
+            raise
         finally:
             self._dispatcher.ended(ticket, reply.usage if reply else None)
             self._verdicts.judge(ticket, self._dispatcher, failure, answered=reply is not None, now=_now())

@@ -21,7 +21,7 @@ from core.claude.scheduler.stats import SchedulerStats
 from core.claude.scheduler.supply import need_of
 from core.claude.scheduler.survey import survey
 from core.claude.scheduler.tally import Tally
-from core.claude.scheduler.ticket import Ticket
+from core.claude.scheduler.ticket import BEFORE_SECONDS, Ticket
 from core.claude.scheduler.verdicts import Verdicts
 from core.errors import ClaudeError, ClaudeHeld, ClaudeQueueFull, ClaudeRateLimited, ClaudeTimeout, UsageError
 from core.ports import Record
@@ -100,6 +100,7 @@ class Scheduler:
         in vain. A cancelled caller leaves the queue, or its call is cancelled.
         """
         outcome = "cancelled"
+        due_at = asyncio.get_running_loop().time() + ask.deadline_seconds - BEFORE_SECONDS
         self._tally.note("asks")
         try:
             scheduled = await self._serve(ask, request or ask.request, on_text, on_attempt)
@@ -110,6 +111,9 @@ class Scheduler:
             raise
         except Exception:
             outcome = "other"
+            raise
+        except asyncio.CancelledError:
+            outcome = "timeout" if self._now() >= due_at else outcome
             raise
         finally:
             self._tally.over(ask.lane, outcome)

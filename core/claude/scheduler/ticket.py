@@ -12,6 +12,7 @@ from core.claude.scheduler.supply import Need
 PrefixKey = tuple[str, str, bytes]
 """Model, system prompt and schema: what the API's prompt cache sees first of a request."""
 
+BEFORE_SECONDS = 0.1  # A caller with the same deadline started its own watch a moment earlier.
 State = Literal["new", "queued", "following", "resting", "running", "gone"]
 
 
@@ -47,6 +48,10 @@ class Ticket:
     def request_for(self, model: str) -> MessageRequest:
         """The request as this model gets it."""
         return self.request if model == self.request.model else replace(self.request, model=model)
+
+    def is_due(self, now: float) -> bool:
+        """Whether a cancellation at this moment means that the time is over."""
+        return now >= self.deadline - BEFORE_SECONDS
 
     def stop_timers(self) -> None:
         """Nothing wakes it any more."""

@@ -17,6 +17,7 @@ from tests.claude.scheduler.scripted_api import ask, reply
 from tests.virtual_time import in_virtual_time, pass_time
 
 CACHED = Usage(input_tokens=10, cache_read_tokens=900, output_tokens=50)
+ERRORS = (ClaudeOverloaded("529"), ClaudeDown("gone"), ClaudeCutStream("cut"), ClaudeRateLimited("429", retry_after_seconds=1))
 GUIDE, DIRECT, SEMAPHORE, OURS = DESIGNS.values()
 
 
@@ -45,12 +46,6 @@ async def test_a_storm_leaves_nothing_behind():
     """Six hundred asks, one call in ten failing, some cancelled, some with little time: all end, and every figure adds up."""
     chance = random.Random(3)
     most, under_way = 0, 0
-    errors = (
-        ClaudeOverloaded("529"),
-        ClaudeDown("gone"),
-        ClaudeCutStream("cut"),
-        ClaudeRateLimited("429", retry_after_seconds=1),
-    )
 
     async def send(asked, request, timeout_seconds, on_text, on_attempt):
         nonlocal most, under_way
@@ -62,7 +57,7 @@ async def test_a_storm_leaves_nothing_behind():
             if on_text is not None and chance.random() < 0.7:
                 on_text("a")
             if chance.random() < 0.1:
-                raise chance.choice(errors)
+                raise chance.choice(ERRORS)
             return reply(request.model, CACHED, 1.0)
         finally:
             under_way -= 1

@@ -282,3 +282,17 @@ async def test_a_time_out_with_little_time_says_nothing_about_the_api():
             await scheduler.run(ask("hasty", deadline_seconds=1))
 
     assert scheduler.stats().breaker.state == "closed"
+
+
+@in_virtual_time
+async def test_a_silent_api_opens_the_breaker_though_callers_leave_a_moment_before():
+    """Whoever waits as long as the ask may take has a watch that ends first; one that leaves early says nothing."""
+    api = ScriptedApi()
+    scheduler = Scheduler(api.send)
+    for seconds, state in ((5.0, "closed"), (9.99, "closed"), (9.99, "open")):
+        results = await asyncio.gather(
+            *(asyncio.wait_for(scheduler.run(ask("one")), seconds) for _ in range(20)), return_exceptions=True
+        )
+        assert not [result for result in results if not isinstance(result, TimeoutError)]
+        assert scheduler.stats().breaker.state == state
+    assert scheduler.stats().counters.timeouts_under_way == 16
