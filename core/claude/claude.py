@@ -17,7 +17,7 @@ from core.claude.answer_log import AnswerLog
 from core.claude.costs import Prices
 from core.claude.feeds import Feed, Feeds
 from core.claude.kept import answer_of, kept_form
-from core.claude.messages import Answer, Ask, AttemptRecord, OnText, Reply, Usage
+from core.claude.messages import Answer, Ask, AttemptRecord, OnAttempt, OnText, Reply, Usage
 from core.claude.outcomes import Outcomes
 from core.claude.repair import repair_request
 from core.claude.scheduler import Scheduler
@@ -73,18 +73,25 @@ class Claude:
         return f"{caching.family}:{self.scope}.{self.prompt_hash(ask)}"
 
     async def ask(
-        self, ask: Ask, *, caching: Caching | None = None, check: Check | None = None, on_text: OnText | None = None
+        self,
+        ask: Ask,
+        *,
+        caching: Caching | None = None,
+        check: Check | None = None,
+        on_text: OnText | None = None,
+        on_attempt: OnAttempt | None = None,
     ) -> Answer:
         """The answer to one ask; raises the ClaudeError that names why there is none.
 
         With `caching` an equal ask is answered from the cache; equal asks at once make one call, whose text all of them get.
-        An expired answer takes the place of a failed call: its source is "stale", its reason the failure's kind.
+        An expired answer takes the place of a failed call: its source is "stale", its reason the failure's kind. `on_attempt`
+        hears of each exchange of an ask without caching, also where no answer comes of it.
         """
         started = _clock()
         try:
             async with asyncio.timeout(ask.deadline_seconds + GRACE_SECONDS):
                 if caching is None:
-                    answer = await self._made(ask, check, on_text, started)
+                    answer = await self._made(ask, check, on_text, started, on_attempt)
                 else:
                     answer = await self._kept(ask, caching, check, on_text, started)
         except TimeoutError:
@@ -162,14 +169,22 @@ class Claude:
             feed.error_kind = error.kind
             raise
 
-    async def _made(self, ask: Ask, check: Check | None, on_text: OnText | None, started: float) -> Answer:
+    async def _made(
+        self, ask: Ask, check: Check | None, on_text: OnText | None, started: float, on_attempt: OnAttempt | None = None
+    ) -> Answer:
         attempts: list[AttemptRecord] = []
+
+        def note(attempt: AttemptRecord) -> None:
+            attempts.append(attempt)
+            if on_attempt is not None:
+                on_attempt(attempt)
+
         first_token = _FirstToken(on_text, started)
-        scheduled = await self._scheduler.run(ask, on_text=first_token.see if on_text else None, on_attempt=attempts.append)
+        scheduled = await self._scheduler.run(ask, on_text=first_token.see if on_text else None, on_attempt=note)
         reply, repairs = scheduled.reply, 0
         if problems := check(reply) if check else ():
             repairs = 1
-            again = await self._scheduler.run(ask, repair_request(ask.request, reply, problems), on_attempt=attempts.append)
+            again = await self._scheduler.run(ask, repair_request(ask.request, reply, problems), on_attempt=note)
             reply = again.reply
             if problems := check(reply) if check else ():
                 raise ClaudeInvalid(f"The answer cannot be used, also after a repair: {' '.join(problems)}")
@@ -184,7 +199,7 @@ class Claude:
             prompt_hash=self.prompt_hash(ask),
             rehearsal=self.rehearsal,
             usage=usage,
-            cost_usd=sum(self._prices.cost_usd(attempt.model, attempt.usage) or 0.0 for attempt in attempts),
+            cost_usd=self._cost_usd(attempts),
             attempts=tuple(attempts),
             repairs=repairs,
             queue_seconds=scheduled.queue_seconds,
@@ -194,6 +209,10 @@ class Claude:
         )
         self._answers.add(answer)
         return answer
+
+    def _cost_usd(self, attempts: Sequence[AttemptRecord]) -> float | None:
+        costs = [self._prices.cost_usd(attempt.model, attempt.usage) for attempt in attempts]
+        return None if None in costs else sum(filter(None, costs))
 
 
 class _FirstToken:

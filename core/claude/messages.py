@@ -131,6 +131,7 @@ class Ask:
 class Answer:
     """What an ask came to; usage and cost are of all attempts and repairs that it took, 0 when it came from the cache.
 
+    The cost is None where a price is not known.
     `first_token_seconds`, `duration_seconds` count from the ask; `queue_seconds` is their part before the first send.
     """
 
@@ -143,7 +144,7 @@ class Answer:
     prompt_hash: str
     rehearsal: bool
     usage: Usage
-    cost_usd: float
+    cost_usd: float | None
     attempts: tuple[AttemptRecord, ...]
     repairs: int
     queue_seconds: float

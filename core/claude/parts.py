@@ -19,6 +19,7 @@ from core.claude.costs import Prices
 from core.claude.ledger import Ledger
 from core.claude.models import DEFAULT_MODEL, Models
 from core.claude.prompt_library import PromptLibrary
+from core.claude.prompt_runs import PromptRuns
 from core.claude.prompts import PromptVersion
 from core.claude.rehearsal import Author, Dials, rehearsal_transport
 from core.claude.scheduler import Scheduler, SchedulerStats
@@ -82,6 +83,7 @@ class ClaudeParts:
             operator_day_usd=settings.claude_budget_operator_day_usd,
         )
         self.prompts = PromptLibrary(store, shipped)
+        self.runs = PromptRuns(store, self.prompts)
         self.ledger = Ledger(store, self.prices, scope=self.scope)
         self.answers = AnswerLog(database, allowed=settings.effective_mode == "operate")
         self.scheduler = Scheduler(
@@ -97,7 +99,7 @@ class ClaudeParts:
 
     async def open(self) -> None:
         """Start."""
-        for part in (self.client, self.prompts, self.budget, self.ledger, self.answers, self.scheduler):
+        for part in (self.client, self.prompts, self.runs, self.budget, self.ledger, self.answers, self.scheduler):
             await part.open()
         self._task = asyncio.create_task(self._prepare(), name="claude models")
 
@@ -105,7 +107,7 @@ class ClaudeParts:
         """End what is under way, write what waits, give back what was reserved."""
         if self._task is not None:
             await end_tasks([self._task])
-        for part in (self.scheduler, self.client, self.prompts, self.budget, self.ledger, self.answers):
+        for part in (self.scheduler, self.client, self.prompts, self.runs, self.budget, self.ledger, self.answers):
             await part.close()
 
     def stats(self) -> ClaudeStats:

@@ -139,6 +139,11 @@ class PromptLibrary:
         saved = _version(row)
         return Saved(saved, created=True, others=tuple(range(based_on + 1, saved.version)) if based_on else ())
 
+    def at_hand(self) -> tuple[PromptVersion, ...]:
+        """The texts that answer while the store is away: those last known to be in use, and the shipped ones; asks nobody."""
+        known = {name: version for name, (version, _) in self._known.items()}
+        return tuple({**self._shipped, **known}.values())
+
     async def use(self, name: str, version: int, operator: str) -> None:
         """Let this version answer from now on; other processes follow within seconds."""
         chosen = await self.get(name, version)

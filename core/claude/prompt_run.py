@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import orjson
+
 from core.claude.messages import Answer, AttemptRecord, MessageRequest, Source, Usage
 from core.claude.plain import plain_json, plain_text
 from core.claude.prompts import PromptVersion
-from core.errors import ClaudeError, UsageError
+from core.errors import ClaudeError
 
 ANSWER_MAX, ERROR_MAX, NOTE_MAX, VARIABLE_MAX = 200_000, 2_000, 2_000, 100_000  # Characters.
 VALUE_MAX_BYTES = 200_000
@@ -36,7 +38,8 @@ class SentSettings:
 class PromptRun:
     """One run; `id` is 0 until it is stored, `outcome` is "ok" or the kind of a ClaudeError, `cost_usd` None without a price.
 
-    `variables` are what the prompt was given: canonical facts of a lead, never its name or contacts.
+    `variables` are what the prompt was given: canonical facts of a lead, never its name or contacts. Where the text that ran was
+    in no store, `draft` is that text as JSON, and `prompt_version` the version that it was made from, 0 where there is none.
     """
 
     id: int = 0
@@ -63,6 +66,23 @@ class PromptRun:
     duration_seconds: float = 0.0
     note: str = ""
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    draft: str = ""
+
+    @property
+    def label(self) -> str:
+        """The text that ran: "version 3", or "draft 1f0c9a2b" by the hash of its content."""
+        return label_of(self.text_that_ran()) if self.draft else f"version {self.prompt_version}"
+
+    def text_that_ran(self) -> PromptVersion | None:
+        """The draft that ran; None where it was a version."""
+        return PromptVersion(**orjson.loads(self.draft)) if self.draft else None
+
+
+def label_of(prompt: PromptVersion | None) -> str:
+    """What a version or a draft is called."""
+    if prompt is None:
+        return ""
+    return f"version {prompt.version}" if prompt.version else f"draft {prompt.content_hash[:8]}"
 
 
 def run_of(
@@ -80,20 +100,19 @@ def run_of(
     attempts: Sequence[AttemptRecord] = (),
     cost_usd: float | None = None,
     note: str = "",
+    draft_of: int = 0,
 ) -> PromptRun:
-    """The run that ended in an answer, or in an error; raises UsageError for a version in no store.
+    """The run that ended in an answer, or in an error; a text in no store is kept with its run.
 
-    `duration_seconds`, `attempts` and `cost_usd` are for an error: an answer brings its own.
+    `duration_seconds`, `attempts` and `cost_usd` are for an error: an answer brings its own. `draft_of` is for a draft: the
+    version that it was made from.
     """
-    if not prompt.version:
-        raise UsageError(
-            f"The prompt {prompt.name} has no version yet.", "Save it first: a run is of a version that never changes."
-        )
     run = PromptRun(
         group_key=plain_text(group_key, 100),
         operator=plain_text(operator, 200),
         prompt_name=prompt.name,
-        prompt_version=prompt.version,
+        prompt_version=prompt.version or draft_of,
+        draft="" if prompt.version else plain_text(orjson.dumps(prompt.as_json()).decode()),
         lead_id=lead_id,
         variables={name: plain_text(value, VARIABLE_MAX) for name, value in variables.items()},
         settings=SentSettings(request.model, request.max_tokens, request.effort, request.thinking),

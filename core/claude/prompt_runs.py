@@ -98,6 +98,10 @@ class PromptRuns:
             self._late.add(run)
             return None
 
+    def keep_soon(self, run: PromptRun) -> None:
+        """Have a run stored that nobody waits for: one that was stopped."""
+        self._late.add(run)
+
     async def search(self, wanted: RunFilter, *, limit: int = 50, before_id: int | None = None) -> tuple[PromptRun, ...]:
         """Runs, newest first, 200 at most; `before_id` continues after the last one of a page."""
         filters = wanted.filters()
@@ -121,7 +125,7 @@ class PromptRuns:
     async def replay(self, run_id: int) -> Replay:
         """What is needed to run it again."""
         run = await self.get(run_id)
-        prompt = await self._library.get(run.prompt_name, run.prompt_version)
+        prompt = run.text_that_ran() or await self._library.get(run.prompt_name, run.prompt_version)
         return Replay(prompt, run.variables, run.settings, run.lead_id)
 
     async def export(self, wanted: RunFilter, most: int = EXPORT_MOST) -> AsyncIterator[PromptRun]:

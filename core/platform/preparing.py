@@ -7,7 +7,7 @@ wait for it: its asks are of the background lane.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from core.claude.claude import Claude
 from core.claude.messages import Answer, Ask
 from core.database.pool import Database
 from core.errors import ClaudeError, UsageError
-from core.operations import Operation, OperationRequest, Operations, Started
+from core.operations import Operation, OperationRequest, Operations, Started, Work
 from core.platform.canonical import CanonicalLead
 from core.platform.lead_analyses import CACHING, LeadAnalyses, faults_of
 from core.platform.lead_facts import LeadFacts, budget_of, property_type_of, stage_of
@@ -29,6 +29,12 @@ from core.ports import Progress
 KIND = KEY = "prepare"
 MOST_LEADS = 50_000
 DAY = timedelta(days=1)
+
+Wrap = Callable[[Work], Work]
+
+
+def _as_it_is(work: Work) -> Work:
+    return work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +78,7 @@ class Preparing:
         forms = Counter(CanonicalLead.of(_facts(row, now)) for row in rows)
         return Preparation(leads=len(rows), forms=dict(forms.most_common()))
 
-    async def start(self, wanted: Wanted, *, operator: str) -> Started:
+    async def start(self, wanted: Wanted, *, operator: str, wrap: Wrap = _as_it_is) -> Started:
         """Prepare these leads; raises UsageError when there are none, OperationError or DependencyError."""
         preparation = await self.plan(wanted)
         if not preparation.leads:
@@ -86,7 +92,7 @@ class Preparing:
             commands=(prepare_line(wanted),),
             resumable=True,
         )
-        return await self._operations.start(request, lambda progress: self._prepare(preparation, operator, progress))
+        return await self._operations.start(request, wrap(lambda progress: self._prepare(preparation, operator, progress)))
 
     async def newest(self) -> Operation | None:
         """The preparation that runs now, in any process, or the last one."""
@@ -147,6 +153,6 @@ def _result(preparation: Preparation, answers: Sequence[Answer | ClaudeError]) -
         "kept": len(answers) - len(errors) - len(made),
         "failed": len(errors),
         "errors": dict(Counter(error.kind for error in errors)),
-        "cost_usd": round(sum(answer.cost_usd for answer in made), 6),
+        "cost_usd": round(sum(answer.cost_usd or 0.0 for answer in made), 6),
         "rehearsal": any(answer.rehearsal for answer in made),
     }
