@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
+from core.cli import main
 from core.settings import Settings
 from tests.console_process import ROOT
+
+TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,6 @@ class Ended:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The settings as variables; every other one is unset."""
-    unset = {item.name.upper(): "" for item in fields(Settings)}
     names = (
         "database_url",
         "console_database_url",
@@ -41,9 +47,18 @@ def environment(settings: Settings) -> dict[str, str]:
         "data_dir",
         "environment",
         "cache_warm_plans",
+        "claude_budget_day_usd",
+        "rehearsal_first_token_seconds",
+        "rehearsal_tokens_per_second",
+        "rehearsal_faults",
     )
-    given = {name.upper(): str(value) for name in names if (value := getattr(settings, name)) is not None}
-    return {**os.environ, **unset, **given}
+    return variables(**{name: str(value) for name in names if (value := getattr(settings, name)) is not None})
+
+
+def variables(**given: str) -> dict[str, str]:
+    """These settings as variables; every other one is unset."""
+    unset = {item.name.upper(): "" for item in fields(Settings)}
+    return {**os.environ, **unset, **{name.upper(): value for name, value in given.items()}}
 
 
 @contextmanager
@@ -61,7 +76,7 @@ def started(settings: Settings, arguments: Sequence[str]) -> Iterator[subprocess
             process.communicate()
 
 
-def ended(process: subprocess.Popen[str], timeout_seconds: float = 60) -> Ended:
+def ended(process: subprocess.Popen[str], timeout_seconds: float = TIMEOUT_SECONDS) -> Ended:
     """Wait for the end of a command."""
     out, err = process.communicate(timeout=timeout_seconds)
     return Ended(process.returncode, out, err)
@@ -69,5 +84,34 @@ def ended(process: subprocess.Popen[str], timeout_seconds: float = 60) -> Ended:
 
 def run(settings: Settings, *arguments: str) -> Ended:
     """Run a command to its end."""
-    with started(settings, arguments) as process:
-        return ended(process)
+    return run_with(environment(settings), *arguments)
+
+
+def run_with(environ: Mapping[str, str], *arguments: str) -> Ended:
+    """Run a command to its end: a process forked from one that has imported it already, which takes a second."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with tempfile.TemporaryDirectory() as folder:
+        process = context.Process(target=_main, args=(dict(environ), arguments, folder))
+        process.start()
+        process.join(TIMEOUT_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        assert process.exitcode is not None
+        out, err = ((Path(folder) / name).read_text(encoding="utf-8") for name in ("out", "err"))
+        result = Ended(process.exitcode, out, err)
+        process.close()
+    assert result.code != -signal.SIGKILL, f"{arguments} did not end within {TIMEOUT_SECONDS:g} s:\n{err}"
+    return result
+
+
+def _main(environ: Mapping[str, str], arguments: Sequence[str], folder: str) -> None:
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(environ)
+    for number, name in ((1, "out"), (2, "err")):
+        file = os.open(Path(folder) / name, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+    raise SystemExit(main(arguments))

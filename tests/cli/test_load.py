@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from core.load.report import report_of
+from tests.cli.command import run_with, variables
 from tests.console_process import free_port
 from tests.load.platform_server import PlatformServer
 from tests.support import wait_until
@@ -37,16 +37,9 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "core", "load", *arguments]
 
 
-def _run(*arguments: str, environ: dict[str, str] | None = None) -> tuple[int, str, str]:
-    ended = subprocess.run(
-        _command(*arguments),
-        cwd=ROOT,
-        env={**os.environ, **(environ or {})},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    return ended.returncode, ended.stdout, ended.stderr
+def _run(*arguments: str, **settings: str) -> tuple[int, str, str]:
+    ended = run_with(variables(**settings), "load", *arguments)
+    return ended.code, ended.out, ended.err
 
 
 def _start(*arguments: str) -> subprocess.Popen[str]:
@@ -67,7 +60,7 @@ def test_a_table_for_people(server: PlatformServer) -> None:
 
 def test_json_for_programs(server: PlatformServer) -> None:
     """One object on stdout, a JSON line for each second on stderr; the default target is the console of HOST and PORT."""
-    code, out, err = _run(*SHORT, "--seed", "7", "--json", environ={"PORT": str(server.port)})
+    code, out, err = _run(*SHORT, "--seed", "7", "--json", port=str(server.port))
 
     body = orjson.loads(out)
     report = report_of(body["data"])
@@ -78,15 +71,14 @@ def test_json_for_programs(server: PlatformServer) -> None:
     assert orjson.loads(err.splitlines()[0])["planned"] == report.planned
 
 
-def test_same_seed_same_load(server: PlatformServer) -> None:
-    """Two runs ask the same; another seed asks something else."""
-    asked = []
-    for seed in ("3", "3", "4"):
-        server.asked.clear()
-        _run(*SHORT, "--seed", seed, "--url", server.url)
-        asked.append(sorted(server.measured))
+def test_same_seed_same_load() -> None:
+    """Two processes ask the same, another seed asks something else."""
+    with PlatformServer() as one, PlatformServer() as same, PlatformServer() as other:
+        seeds = {one: "3", same: "3", other: "4"}
+        for process in [_start(*SHORT, "--seed", seed, "--url", server.url) for server, seed in seeds.items()]:
+            process.communicate(timeout=30)
 
-    assert asked[0] == asked[1] != asked[2]
+    assert sorted(one.measured) == sorted(same.measured) != sorted(other.measured)
 
 
 def test_too_many_errors_fail_it(server: PlatformServer) -> None:

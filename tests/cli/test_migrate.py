@@ -21,7 +21,7 @@ def test_the_life_of_an_index(settings: Settings, database_url: str) -> None:
     built = run(settings, "migrate", "up", NAME, *target, "--json")
     assert built.code == 0, built.err
     assert built.body["data"]["indexes"][0]["action"] == "built"
-    assert "thousandths of leads_score_idx" in built.err
+    assert "leads_score_idx, 100%" in built.err
     assert fetch_value(database_url, "SELECT state FROM console.operations") == "done"
 
     execute(database_url, "UPDATE platform_schema_version SET version_num = '0001'")

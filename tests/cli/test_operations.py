@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from core.cli.operations import progress_line
-from core.settings import Settings
+from tests.cli.command import Ended, run_with, variables
 from tests.operations.conftest import Opener, open_operations
 from tests.operations.process import OperationProcess
 from tests.operations.work import Held, at_once, request
@@ -21,25 +16,20 @@ from tests.support import wait_until_async
 
 __all__ = ["open_operations"]
 
-ROOT = Path(__file__).parents[2]
-
 
 class _Command:
     """Runs the command against one store."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        unset = {item.name.upper(): "" for item in fields(Settings)}
-        own = {"CONSOLE_DATABASE_URL": url, "DATABASE_URL": url, "DATA_DIR": str(folder)}
-        self._environment = {**os.environ, **unset, **own}
+        self._environment = variables(console_database_url=url, database_url=url, data_dir=str(folder))
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "core", "operations", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=60, check=False)
+    def __call__(self, *arguments: str) -> Ended:
+        return run_with(self._environment, "operations", *arguments)
 
     def json(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         """Exit code and the one object."""
-        ran = self(*arguments, "--json")
-        return ran.returncode, orjson.loads(ran.stdout)
+        ended = self(*arguments, "--json")
+        return ended.code, ended.body
 
 
 @pytest.fixture
@@ -62,19 +52,19 @@ async def test_what_ran_is_listed_and_shown(command: _Command, open_operations: 
     assert (code, answer["ok"], answer["error"]) == (0, True, None)
     assert [item["id"] for item in answer["data"]["items"]] == [2]
     assert answer["data"]["items"][0]["result"] == {"rows": 3}
-    assert table.returncode == 0
-    assert table.stdout.splitlines()[1].startswith("2   done")
-    assert "COPY properties" in shown.stdout
-    assert "\x1b" not in table.stdout + shown.stdout
+    assert table.code == 0
+    assert table.out.splitlines()[1].startswith("2   done")
+    assert "COPY properties" in shown.out
+    assert "\x1b" not in table.out + shown.out
 
 
 def test_an_empty_list_and_an_unknown_number(command: _Command) -> None:
     """Nothing is no error; a number that is none is one sentence and exit code 1; rubbish is usage."""
-    assert command().stdout == "No operation was found.\n"
+    assert command().out == "No operation was found.\n"
     code, answer = command.json("show", "17")
     assert (code, answer["ok"]) == (1, False)
     assert "no operation 17" in answer["error"]["message"]
-    assert command("show", "seventeen").returncode == 2
+    assert command("show", "seventeen").code == 2
 
 
 def test_a_store_that_is_down_is_exit_code_3(tmp_path: Path) -> None:
@@ -97,10 +87,10 @@ def test_watch_and_cancel_another_process(command: _Command, database_url: str) 
 
         assert (code, cancelled["ok"]) == (0, True)
         assert cancelled["data"]["cancelled_by"].startswith("cli ")
-        answer = orjson.loads(watched.stdout)
-        assert watched.returncode == 130
+        answer = watched.body
+        assert watched.code == 130
         assert answer["data"]["state"] == "cancelled"
-        assert command("cancel", str(number)).returncode == 1
+        assert command("cancel", str(number)).code == 1
 
 
 async def test_the_progress_line(open_operations: Opener, database_url: str) -> None:
@@ -114,3 +104,5 @@ async def test_the_progress_line(open_operations: Opener, database_url: str) -> 
     assert progress_line(await operations.get(started.operation.id)) == "1 running  rows  250 of 1,000 (25%)"
     work.progress("files", 3, 0)
     assert progress_line(await operations.get(started.operation.id)) == "1 running  files  3"
+    work.progress("thousandths of an_index (sorting)", 374, 1_000)
+    assert progress_line(await operations.get(started.operation.id)) == "1 running  an_index (sorting)  37%"

@@ -15,10 +15,7 @@ from tests.support import wait_until
 
 HOLDER, WAITER = "holder of the test", "waiter of the test"
 # The view is of the whole server: the same scene may be played in another test's database.
-WAITS = (
-    "SELECT wait_event_type FROM pg_stat_activity"
-    f" WHERE application_name = '{WAITER}' AND datname = current_database()"
-)
+WAITS = f"SELECT wait_event_type FROM pg_stat_activity WHERE application_name = '{WAITER}' AND datname = current_database()"
 
 
 @dataclass

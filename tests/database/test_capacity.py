@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from core.database.capacity import ServerLimits, fits
+from core.database.capacity import Machine, ServerLimits, fits, pool_size
 from core.errors import DependencyError
 from tests.database.conftest import Opened
 
@@ -32,6 +32,28 @@ def test_what_does_not_fit_is_refused(limits: ServerLimits, most: int, reason: s
 
     assert reason in str(caught.value)
     assert str(most) in caught.value.next_step or most == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "machine", "watching", "most", "reason"),
+    [
+        (None, Machine(2, 91), False, 6, "3 for each of the 2 processors"),
+        (None, Machine(1, 91), False, 4, "the least"),
+        (None, Machine(64, 91), False, 86, "what max_connections leaves after 5 for operators"),
+        (None, None, False, 8, "the server's processors are not known"),
+        (20, Machine(2, 91), False, 20, "DATABASE_POOL_MAX"),
+        (20, None, True, 4, "only watched"),
+        (2, None, True, 2, "DATABASE_POOL_MAX"),
+    ],
+)  # fmt: skip
+def test_a_pool_that_nobody_sized_fits_the_machine(
+    asked: int | None, machine: Machine | None, watching: bool, most: int, reason: str
+) -> None:
+    """Three connections for a processor, no more than the server has room for; what was asked for counts, but for watching."""
+    size = pool_size(asked, machine, 5, watching=watching)
+
+    assert size.most == most
+    assert reason in size.reason
 
 
 async def test_a_pool_that_is_too_large_is_refused_by_each_call_and_by_the_ping(opened: Opened, database_url: str) -> None:

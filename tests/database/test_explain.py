@@ -6,12 +6,14 @@ import asyncio
 import random
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 
 from core.database.explain import Explain
 from core.database.plan_tree import parse_plan, plan_lines
 from core.database.pool import Database, PoolSettings
 from core.database.proof import prove
+from core.database.proof_summary import ProofSummary
 from core.database.queries import Queries
 from core.database.read_only import require_read
 from core.database.replay import MeasuredSet, Pace, Replay, Replayed
@@ -119,8 +121,8 @@ def test_samples_are_bounded_and_follow_the_traffic() -> None:
     """200 sets at most of one query, and after long other traffic nearly none of the old ones."""
     samples = ParameterSamples(chance=random.Random(2))
     for number in range(20_000):
-        samples.offer("lead_summary", (0 if number < 1_000 else 1,), None)
-    kept = samples.of("lead_summary")
+        samples.offer("market_series", (0 if number < 1_000 else 1,), None)
+    kept = samples.of("market_series")
     assert (len(kept.sets), kept.calls) == (MAX_SETS, 20_000)
     assert sum(item.args == (0,) for item in kept.sets) < 20
 
@@ -145,6 +147,10 @@ async def test_an_index_that_helps_is_proved(database_url: str, opened: Opened) 
     assert "by_market" in proof.change.sentence
     assert proof.p95 is not None
     assert any("using by_market" in line for line in plan_lines(proof.example[1].plan))
+    kept = orjson.dumps(ProofSummary.of(proof).to_json())
+    assert ProofSummary.from_json(orjson.loads(kept)) == ProofSummary.of(proof)
+    assert b"'m1'" not in kept
+    assert ProofSummary.from_json({"verdict": "helped"}) is None
 
 
 async def test_nothing_that_changed_proves_nothing(database_url: str, opened: Opened) -> None:

@@ -23,9 +23,16 @@ ROUTE = "GET /api/markets"
 BODY = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"items":[]}\n'
 
 
-def _plan(port: int, users: int = 20, think_seconds: float = 0.2, duration_seconds: float = 1.0) -> LoadPlan:
+class _Plan(LoadPlan):
+    """Also of less than the second that an operator may ask for."""
+
+    def __post_init__(self) -> None:
+        assert self.duration_seconds > 0
+
+
+def _plan(port: int, users: int = 20, think_seconds: float = 0.2, duration_seconds: float = 0.6) -> LoadPlan:
     address = Address("http", "127.0.0.1", port)
-    return LoadPlan(address=address, users=users, think_seconds=think_seconds, duration_seconds=duration_seconds)
+    return _Plan(address=address, users=users, think_seconds=think_seconds, duration_seconds=duration_seconds)
 
 
 async def _mix(plan: LoadPlan, *, events: bool = False) -> tuple[Request, ...]:
@@ -35,7 +42,7 @@ async def _mix(plan: LoadPlan, *, events: bool = False) -> tuple[Request, ...]:
 
 async def _ask(port: int, count: int, *, users: int = 1, apart_seconds: float = 0.0, **options: Any) -> LoadReport:
     """`count` GETs of one route by users in turn."""
-    plan = _plan(port, users=users)
+    plan = _plan(port, users=users, duration_seconds=count * apart_seconds + 0.05)
     starts = np.arange(count) * apart_seconds
     schedule = Schedule(starts, np.arange(count) % users, np.zeros(count, dtype=np.int64))
     asked = [Request(options.pop("route", ROUTE), plain_get(plan.address, "/api/markets"), 1.0)]
@@ -78,27 +85,27 @@ async def test_same_seed_same_requests() -> None:
             seen.append(Counter(server.asked))
 
     assert seen[0] == seen[1]
-    assert seen[0].total() > 50
+    assert seen[0].total() > 30
 
 
 async def test_a_stall_is_seen_by_all_who_came_meanwhile() -> None:
-    """The server stands still for a second: the arrivals of that second waited, each from its own intended start."""
+    """The server stands still for half a second: the arrivals of that time waited, each from its own intended start."""
     stalled = threading.Event()
 
     async def stall_once(_request: HttpRequest, _measured: int) -> None:
         if not stalled.is_set():
             stalled.set()
-            threading.Event().wait(1.0)
+            threading.Event().wait(0.5)
 
     with PlatformServer() as server:
         server.fault = stall_once
-        report = await _ask(server.port, 200, users=50, apart_seconds=0.01)
+        report = await _ask(server.port, 200, users=50, apart_seconds=0.005)
 
     assert report.errors == 0
     assert report.latency.max_seconds is not None
-    assert report.latency.max_seconds >= 1.0
+    assert report.latency.max_seconds >= 0.5
     assert report.latency.p95_seconds is not None
-    assert report.latency.p95_seconds > 0.5
+    assert report.latency.p95_seconds > 0.25
     assert report.connections > 50  # A user whose first request still waits opens another connection.
 
 

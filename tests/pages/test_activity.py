@@ -18,6 +18,7 @@ from core.services import build_services
 from core.settings import Settings
 from tests.operations.process import OperationProcess
 from tests.operations.work import Held, at_once, request
+from tests.pages.opened import open_at, rerun
 from tests.support import wait_until
 from tests.tcp_proxy import TcpProxy
 
@@ -43,18 +44,7 @@ def _run(running: runtime.Running, asked: OperationRequest, work: Work = at_once
 
 
 def _page(**address: str) -> AppTest:
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=30).run()
-    for name, value in address.items():
-        app.query_params[name] = value
-    app.switch_page("pages/activity.py").run()
-    assert not app.exception
-    return app
-
-
-def _again(app: AppTest) -> AppTest:
-    app.run()
-    assert not app.exception
-    return app
+    return open_at("pages/activity.py", **address)
 
 
 def _text(app: AppTest) -> str:
@@ -106,9 +96,9 @@ def test_an_operation_of_another_process_is_cancelled_here(settings: Settings, d
         assert f"python -m core operations cancel {number}" in _text(app)
 
         _button(app, "Cancel this operation").click()
-        _again(app)
+        rerun(app)
         assert owner.line() == "cancelled"
-        wait_until(lambda: "Running now" not in _again(app).title[0].value)
+        wait_until(lambda: "Running now" not in rerun(app).title[0].value)
 
         assert any("cancelled" in toast.value for toast in app.toast) or "last one was cancelled" in app.title[0].value
         assert app.dataframe[0].value["State"][0] == ["cancelled"]
@@ -121,11 +111,11 @@ def test_pause_and_resume(settings: Settings) -> None:
         running.gate.run(running.services.operations.start(request("import:leads"), work, pause), 10)
         app = _page()
         _button(app, "Pause").click()
-        _again(app)
+        rerun(app)
         assert pause.held
         assert "paused by local operator" in _text(app)
         _button(app, "Resume").click()
-        _again(app)
+        rerun(app)
         assert not pause.held
         assert "paused by" not in _text(app)
         running.gate.run(running.services.operations.cancel(1, "local operator"), 10)
@@ -144,7 +134,7 @@ def test_a_cancel_that_comes_too_late_says_so(settings: Settings) -> None:
         running.gate.run(running.services.operations.wait(operation.id), 10)
 
         _button(app, "Cancel this operation").click()
-        _again(app)
+        rerun(app)
 
         assert "over already" in _text(app)
 
@@ -169,10 +159,10 @@ def test_the_store_down(settings: Settings, database_url: str, tcp_proxy: Callab
         assert "**Next:**" in _text(app)
         assert "**Import properties**" in _text(app)
         _button(app, "Cancel this operation").click()
-        _again(app)
+        rerun(app)
         wait_until(work.ended.is_set)
         proxy.restore()
-        wait_until(lambda: "last one was cancelled" in _again(app).title[0].value, timeout_seconds=20)
+        wait_until(lambda: "last one was cancelled" in rerun(app).title[0].value, timeout_seconds=20)
 
 
 def test_details_of_one_by_its_address(settings: Settings) -> None:
@@ -212,7 +202,7 @@ def test_filters_are_in_the_address(settings: Settings) -> None:
         assert _numbers(app) == [2, 1]
 
         app.selectbox(key="kind").select("load")
-        _again(app)
+        rerun(app)
         assert _numbers(app) == [2]
 
         assert _numbers(_page(operator="local operator")) == [1]
@@ -228,10 +218,10 @@ def test_older_ones_are_paged(settings: Settings) -> None:
         assert (_numbers(app)[0], len(_numbers(app))) == (27, 25)
 
         _button(app, "Older").click()
-        assert _numbers(_again(app)) == [2, 1]
+        assert _numbers(rerun(app)) == [2, 1]
         assert _button(app, "Older").disabled
         _button(app, "Newest").click()
-        assert _numbers(_again(app))[0] == 27
+        assert _numbers(rerun(app))[0] == 27
 
 
 def test_the_export_has_what_is_filtered(settings: Settings) -> None:

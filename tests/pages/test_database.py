@@ -68,9 +68,12 @@ def test_empty_then_healthy(settings: Settings, asked: Callable[[runtime.Running
         assert "P95" in app.title[0].value
         assert "nobody waits" in app.title[0].value
         assert metric(app, "Connections busy") == "0 of 8"
+        assert "pool of at most 8: the usual number, as the server's processors are not known" in text(app)
         assert "lead_list" in list(app.dataframe[0].value["Query"])
         said = text(app)
         assert "The best leads by score" in said
+        assert app.dataframe[0].value.set_index("Query").at["lead_list", "Rows"] == 10.0
+        assert "300 rows in 30 answers · no error" in said
         assert "30 sets of 30 calls are kept, in memory only" in said
         assert "BEGIN READ ONLY; SET LOCAL statement_timeout = 5000;" in said
         assert "they may name a person" in text(open_page(query="lead"))
@@ -78,7 +81,7 @@ def test_empty_then_healthy(settings: Settings, asked: Callable[[runtime.Running
 
 
 def test_a_plan_and_a_proof(settings: Settings, asked: Callable[[runtime.Running, int], None], database_url: str) -> None:
-    """Explained with real parameters; measured before and after nothing has changed, which is on record."""
+    """Explained with real parameters; measured before and after nothing has changed, which the next console still shows."""
     with console(settings) as running:
         asked(running, 12)
         app = open_page(query="lead_list")
@@ -86,15 +89,22 @@ def test_a_plan_and_a_proof(settings: Settings, asked: Callable[[runtime.Running
         app.button(key="explain-lead_list").click()
         assert "leads" in text(rerun(app))
         assert "then rolled back" in text(app)
+        assert "No proof yet" in text(app)
         for side in ("before", "after"):
             app.button(key=f"measure-{side}-lead_list").click()
             rerun(app)
             wait_until(lambda: not running.services.operations.running_here())
             app = open_page(query="lead_list")
+            assert "proof-lead_list" in [chart.key for chart in app.get("plotly_chart")]
         assert "The plan is the same." in text(app)
         assert "No effect" in text(app)
         kept = "SELECT result ->> 'verdict' FROM console.operations WHERE kind = 'proof' ORDER BY id DESC LIMIT 1"
         wait_until(lambda: fetch_value(database_url, kept) == "no effect")
+    with console(settings):
+        app = open_page(query="lead_list")
+        assert "proof-lead_list" in [chart.key for chart in app.get("plotly_chart")]
+        assert "On record, measured by local operator" in text(app)
+        assert "No effect" in text(app)
 
 
 def test_a_wait_and_its_end(settings: Settings, database_url: str) -> None:

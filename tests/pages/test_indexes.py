@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +12,13 @@ from functools import partial
 from typing import Any
 
 import asyncpg
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import runtime
 from core.database.indexes.shipped import IndexSet
 from core.settings import Settings
+from tests.cli.command import ended, started
 from tests.pages.opened import console, open_at, press, rerun, text
 from tests.servers import behind, execute, fetch_value, socket_of
 from tests.support import wait_until
@@ -173,27 +176,67 @@ def test_postgresql_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy
         wait_until(says("None of the 8 indexes of the set is built"), timeout_seconds=20)
 
 
+@pytest.mark.slow
+def test_a_build_whose_process_was_killed(settings: Settings, database_url: str) -> None:
+    """PostgreSQL builds on after kill -9: the next console's page shows it as its own operation, and the end is right."""
+    with old_snapshot(database_url) as let_go, console_after_a_kill(settings, database_url) as following:
+        wait_until(says(f"**Follow {NAME}**"), 30)
+        wait_until(lambda: f"**Build {NAME}**" not in text(open_page()))  # What runs is read once a second.
+        app = open_page()
+        assert f"Being built now: {NAME}" in app.title[0].value.replace("\\", "")
+        assert "started by console, after its start" in text(app)
+        assert "It waits for pid" in text(app)
+        let_go()
+        over(following)
+        wait_until(says(f"{NAME}: adopted"))
+        wait_until(says("1 of the 8 indexes of the set are built"))
+    assert fetch_value(database_url, VALID) is True
+    assert fetch_value(database_url, "SELECT array_agg(version_num) FROM platform_schema_version") == ["1002"]
+    states = "SELECT array_agg(state ORDER BY id) FROM console.operations WHERE kind = 'index'"
+    assert fetch_value(database_url, states) == ["interrupted", "done"]
+
+
+@contextmanager
+def console_after_a_kill(settings: Settings, database_url: str) -> Iterator[runtime.Running]:
+    """A console that starts after the process of a build was killed in the middle of it."""
+    running = "SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase LIKE 'waiting%'"
+    with started(settings, ("migrate", "up", NAME, "--target", settings.target_name)) as process:
+        wait_until(lambda: fetch_value(database_url, running) == 1 or process.poll() is not None, 60)
+        process.kill()
+        assert ended(process).code == -signal.SIGKILL
+    assert fetch_value(database_url, running) == 1
+    with console(settings) as next_one:
+        yield next_one
+
+
 @contextmanager
 def held_up(database_url: str) -> Iterator[None]:
     """A build by somebody's own session, which waits for a transaction with an old snapshot."""
+    with old_snapshot(database_url, IndexSet()[NAME].create_statement):
+        yield
 
-    async def build(ready: threading.Event, ended: threading.Event) -> None:
+
+@contextmanager
+def old_snapshot(database_url: str, statement: str = "SELECT 1") -> Iterator[Callable[[], None]]:
+    """A transaction for which builds wait, and beside it somebody's own statement; it ends with the block or when called."""
+
+    async def hold(ready: threading.Event, over: threading.Event) -> None:
         snapshot, alone = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
         await snapshot.execute("SET application_name = 'nightly report'; BEGIN ISOLATION LEVEL REPEATABLE READ")
         await snapshot.fetchval("SELECT count(*) FROM markets")
-        building = asyncio.ensure_future(alone.execute(IndexSet()[NAME].create_statement))
+        running = asyncio.ensure_future(alone.execute(statement))
         ready.set()
-        await asyncio.to_thread(ended.wait)
+        await asyncio.to_thread(over.wait)
         snapshot.terminate()
-        await asyncio.gather(building, return_exceptions=True)
+        await asyncio.gather(running, return_exceptions=True)
         alone.terminate()
 
-    ready, ended = threading.Event(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(build(ready, ended)), name="somebody's build")
+    ready, over = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(hold(ready, over)), name="old snapshot")
     thread.start()
     try:
         assert ready.wait(10)
-        yield
+        yield over.set
     finally:
-        ended.set()
+        over.set()
         thread.join(10)

@@ -49,20 +49,32 @@ async def test_a_build_is_an_operation(services: Services, settings: Settings, p
     assert await stamps(platform_connection) == {"1005"}
 
 
-async def test_a_second_operator_sees_the_first(
+async def test_two_operators_of_two_consoles_press_run(
     services: Services, settings: Settings, old_snapshot: asyncpg.Connection, platform_connection
 ) -> None:
-    """One runs at a time; who comes second gets the running one, and a cancel leaves nothing."""
+    """At the same moment: one runs, the other sees whose it is and how far, and can cancel it, which leaves nothing."""
     await services.setup.finished.wait()
-    first = await services.indexes.start_up([NAME], operator="early", typed=settings.target_name)
-    await until_waiting(platform_connection)
+    async with build_services(settings) as other:
+        await other.setup.finished.wait()
+        typed = settings.target_name
+        both = await asyncio.gather(
+            services.indexes.start_up([NAME], operator="Ann", typed=typed),
+            other.indexes.start_up([NAME], operator="Bob", typed=typed),
+        )
+        assert sorted(started.created for started in both) == [False, True]
+        assert len({(started.operation.id, started.operation.operator) for started in both}) == 1
+        await until_waiting(platform_connection)
+        first = next(started.operation for started in both if started.created)
+        second = other if both[0].created else services
 
-    second = await services.indexes.start_up([OTHER], operator="late", typed=settings.target_name)
-    assert (second.created, second.operation.id, second.operation.operator) == (False, first.operation.id, "early")
-
-    await services.operations.cancel(first.operation.id, "late")
-    done = await services.operations.wait(first.operation.id)
-    assert (done.state, done.cancelled_by) == ("cancelled", "late")
+        (work,) = (await second.index_overview.load()).work
+        assert (work.operation.id, work.operation.operator, work.index) == (first.id, first.operator, NAME)
+        assert work.build is not None
+        assert "nightly report" in work.build.waits_for[0]
+        assert await platform_connection.fetchval("SELECT count(*) FROM console.operations WHERE kind = 'index'") == 1
+        await second.operations.cancel(first.id, "the other")
+        done = await second.operations.wait(first.id)
+    assert (done.state, done.cancelled_by) == ("cancelled", "the other")
     assert await left_of(platform_connection) is None
 
 

@@ -18,6 +18,7 @@ from core.database.schema import DEFAULT_NOUNS, PROPERTY_TYPES
 from core.platform.leads import OPEN_STATUSES, Leads, LeadSearch
 from core.platform.markets import Markets
 from core.platform.properties import Properties, PropertySearch
+from tests.servers import Servers
 
 SETS = 200
 MARKETS = ("austin", "dallas", "houston", "san_antonio", "toledo", "atlantis")
@@ -25,19 +26,29 @@ WORDS = ("garage", "solar panels", "pool -garage", '"laundry is on the first flo
 NAIVE = Queries(DEFAULT_NOUNS, Path(__file__).with_name("naive.sql"))
 
 
+@pytest.fixture(scope="session")
+def naive_template(servers: Servers, template: str) -> str:
+    """The name of a database with a sample in which many leads share a score and a tenth was never contacted."""
+
+    async def fill(url: str) -> None:
+        connection = await asyncpg.connect(url)
+        size = sample.SampleSize(leads=1_500, interactions=12_000, properties=1_500)
+        await sample.load(connection, size=size, seed=11, now=datetime.now(UTC))
+        await connection.execute("UPDATE leads SET score = 10 * (score / 10)")
+        await connection.execute("UPDATE properties SET price = 5000 * ceil(price / 5000)")
+        await connection.close()
+
+    return servers.template("template_naive", fill, template)
+
+
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """A database with a sample in which many leads share a score and a tenth was never contacted."""
-    connection = await asyncpg.connect(database_url)
-    size = sample.SampleSize(leads=1_500, interactions=12_000, properties=1_500)
-    await sample.load(connection, size=size, seed=11, now=datetime.now(UTC))
-    await connection.execute("UPDATE leads SET score = 10 * (score / 10)")
-    await connection.execute("UPDATE properties SET price = 5000 * ceil(price / 5000)")
-    await connection.close()
-    database = Database(database_url, Queries(), PoolSettings())
-    await database.open()
-    yield database
-    await database.close()
+async def database(servers: Servers, naive_template: str) -> AsyncIterator[Database]:
+    """That database, opened."""
+    with servers.new_database(f"TEMPLATE {naive_template}") as url:
+        database = Database(url, Queries(), PoolSettings())
+        await database.open()
+        yield database
+        await database.close()
 
 
 async def test_the_lead_list(database: Database) -> None:

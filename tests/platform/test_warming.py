@@ -19,7 +19,7 @@ from core.errors import DependencyError, TargetError, UsageError
 from core.operations import Operation
 from core.platform.read_paths import key_of_path
 from core.platform.warm_records import KIND, report_of, run_of
-from core.platform.warming import ON_START, SCHEDULE, Warming
+from core.platform.warming import ON_START, SCHEDULE, TICK_SECONDS, Warming
 from core.services import Services, build_services
 from core.settings import Settings
 from tests.cache.warm_loads import ToldLoads
@@ -261,6 +261,26 @@ async def test_a_failed_run_is_shown_and_tried_again(services: Services, loads: 
     assert (await services.operations.wait(again)).state == "done"
     assert (await only(warming)).state == "ready"
     assert warming.missed() == ()
+
+
+async def test_a_store_that_was_away_for_a_moment_delays_the_schedule_by_seconds(
+    consoles: Callable[[], Any],
+    settings: Settings,
+    ready: datetime,
+    tcp_proxy: Callable[[Any], TcpProxy],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A look that failed is repeated long before the next one would be due."""
+    url = str(settings.console_database_url)
+    proxy = tcp_proxy(socket_of(url))
+    services = await consoles(replace(settings, console_database_url=behind(proxy, url)))
+    warming = scheduled(services, Clock(ready - timedelta(minutes=30)))
+    proxy.cut()
+    await warming.open()
+    await wait_until_async(lambda: "warm_schedule_waits" in caplog.text)
+    proxy.restore()
+    await wait_until_async(lambda: len(warming.scheduled()) == 1, TICK_SECONDS / 2)
+    await warming.close()
 
 
 async def test_warm_on_start(settings: Settings, loads: ToldLoads) -> None:

@@ -12,15 +12,6 @@ from core.sample.copying import SAMPLE_LOCK
 from core.sample.top_up import MOST_ROWS
 from tests.sample.conftest import NOW
 
-SMALL = SampleSize(leads=600, interactions=4000, properties=300)
-
-
-@pytest.fixture
-async def loaded(platform_connection):
-    """A platform whose synthetic data runs up to NOW."""
-    await load(platform_connection, seed=1, now=NOW, size=SMALL)
-    return platform_connection
-
 
 async def _newest(connection):
     return await connection.fetchval("SELECT max(created_at) FROM lead_interactions WHERE synthetic")

@@ -166,6 +166,25 @@ async def test_a_followed_build_can_be_cancelled(
     assert await left_of(platform_connection) is None
 
 
+async def test_a_follow_that_is_cancelled_at_its_first_word_ends_the_build(
+    run: IndexRun, connect: Connect, index_set: IndexSet, old_snapshot, platform_connection
+) -> None:
+    """Also before it has found out whose build it is."""
+    for _ in range(5):
+        alone, told = await connect(), Told()
+        alone_building = asyncio.ensure_future(alone.execute(index_set[NAME].create_statement))
+        await until_waiting(platform_connection)
+        following = asyncio.create_task(run.follow(index_set[NAME], told))
+        await wait_until_async(lambda: bool(told.lines))  # noqa: B023
+
+        following.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await following
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await alone_building
+        assert await left_of(platform_connection) is None
+
+
 async def test_an_index_of_a_partitioned_table_is_left_alone(run: IndexRun, index_set: IndexSet, platform_connection) -> None:
     """One that is not valid there waits for its partitions: it is no broken one."""
     await platform_connection.execute(

@@ -32,8 +32,8 @@ ASKED: dict[tuple[str, str], tuple[tuple[Any, ...], dict[str, Any]]] = {
     ("properties_price_idx", "property_search"): ((20,), {"max_price": 400_000.0, "property_type": "condo"}),
     ("properties_text_idx", "property_search"): ((20,), {"q": "solar panels"}),
     ("ai_responses_prompt_idx", "ai_answers"): (("00ff", 5), {}),
-    ("leads_created_idx", "lead_summary"): ((30,), {}),
     ("leads_created_idx", "recent_counts"): ((), {}),
+    ("leads_created_idx", "newest_rows"): ((), {}),
 }
 
 
