@@ -68,10 +68,11 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
 
-    # Database pool. 2-3 connections per core gave the highest throughput; more only queue inside PostgreSQL. A pool that is
+    # Database pool. 2-3 connections per core gave the highest throughput; more only queue inside PostgreSQL. An unset maximum
+    # is 3 for each processor of the machine of the embedded server, 8 for any other, and 4 in mode watch. A pool that is
     # larger than max_connections, less the reserve for operators, is refused when it connects.
     database_pool_min: int = 2
-    database_pool_max: int = 8
+    database_pool_max: int | None = None
     database_operator_reserve: int = 5
     database_acquire_timeout_seconds: float = 3.0
     database_connect_timeout_seconds: float = 3.0
@@ -129,8 +130,10 @@ class Settings:
         _check(
             is_loopback(self.host), "HOST", "is a loopback address such as 127.0.0.1, because no access control is configured"
         )
-        _check(0 <= self.database_pool_min <= self.database_pool_max, "DATABASE_POOL_MIN", "is between 0 and DATABASE_POOL_MAX")
-        _check(self.database_pool_max >= 1, "DATABASE_POOL_MAX", "is at least 1")
+        most = self.database_pool_max
+        _check(self.database_pool_min >= 0, "DATABASE_POOL_MIN", "is 0 or more")
+        _check(most is None or most >= 1, "DATABASE_POOL_MAX", "is at least 1")
+        _check(most is None or self.database_pool_min <= most, "DATABASE_POOL_MIN", "is between 0 and DATABASE_POOL_MAX")
         _check(self.database_operator_reserve >= 0, "DATABASE_OPERATOR_RESERVE", "is 0 or more")
         _check(self.database_pooler in ("none", "transaction"), "DATABASE_POOLER", "is 'none' or 'transaction'")
         _check(bool(CACHE_PREFIX.fullmatch(self.cache_prefix)), "CACHE_PREFIX", "has 1 to 64 letters, digits and _ . : - only")
@@ -217,12 +220,12 @@ def _parse(name: str, text: str, annotation: Any) -> Any:
     try:
         if wanted == "bool":
             return _parse_bool(text)
-        if wanted == "int":
+        if wanted.startswith("int"):
             return int(text)
         if wanted.startswith("float"):
             return float(text)
     except ValueError:
-        article = "an integer" if wanted == "int" else "a number" if wanted == "float" else "true or false"
+        article = "an integer" if wanted.startswith("int") else "a number" if wanted == "float" else "true or false"
         raise SettingsError(f"{variable} is {text!r}, which is not {article}.") from None
     return Path(text).expanduser() if wanted == "Path" else text.strip()
 

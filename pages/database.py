@@ -27,12 +27,12 @@ def live() -> None:
     view = ui.run(services.database_overview.load(window.window_seconds))
     with head:
         panels.draw_verdict(view)
-    panels.draw_numbers(view, services.settings)
+    panels.draw_numbers(view.facts, services.settings)
     draw_cancel_message()
     running = tuple(item for item in services.operations.running_here() if item.kind == "proof")
     for operation in running:
         running_operation(operation, view.loaded_at)
-    redraw_when_changed((window, tuple(item.id for item in running), view.status.state))
+    redraw_when_changed((window, tuple(item.id for item in running), view.facts.status.state))
     toast_ended(running)  # After the redraw, which would take the toast with it.
 
 
@@ -49,11 +49,11 @@ def section() -> None:
     """What is shown below the charts, renewed while it is looked at."""
     view = ui.run(services.database_overview.load(live_view(panels.DEFAULT_WINDOW).window_seconds))
     if show == "Sessions":
-        sessions_panel(view.sessions)
+        sessions_panel(view.facts.sessions)
     elif show == "Whole server":
         server_panel(view.server)
     else:
-        queries_table(view.queries, st.query_params.get("query", ""))
+        queries_table(view.facts.queries, st.query_params.get("query", ""))
         if st.query_params.get("query", "") != st.session_state.get("query_drawn"):
             st.rerun()  # Its details are drawn outside of the fragment, so that they stand still.
 

@@ -14,10 +14,13 @@ INDEX = IndexNotes(
     revision=revision,
     name="leads_score_idx",
     table="leads",
-    definition=("USING btree (score DESC) WHERE (status = ANY (ARRAY['active'::text, 'hot'::text, 'nurturing'::text]))"),
+    definition=(
+        "USING btree (score DESC, status) WHERE (status = ANY (ARRAY['active'::text, 'hot'::text, 'nurturing'::text]))"
+    ),
     serves=("lead_list",),
     why=(
-        "The list over all markets reads the best open leads in order and stops."
+        "The list over all markets reads the best open leads in order and stops;"
+        " a list of one status, such as the hot ones, skips the others in the index, before a row is read."
         " The index of one market begins with the market and cannot give this order."
     ),
     intents=(1, 7),

@@ -1,4 +1,4 @@
-"""The new leads by time, with what a summary counts."""
+"""The leads by the time that they were made."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ INDEX = IndexNotes(
     revision=revision,
     name="leads_created_idx",
     table="leads",
-    definition="USING btree (created_at DESC) INCLUDE (market_id, status, score)",
-    serves=("lead_summary", "recent_counts"),
-    why=("The summary of 30 days reads the entries of 30 days and no row of the table. No predicate, for now() is refused."),
+    definition="USING btree (created_at)",
+    serves=("recent_counts", "newest_rows"),
+    why=(
+        "The count of 30 days reads the entries of 30 days and no row of the table, and the newest lead is the last entry."
+        " No predicate, for now() is refused."
+    ),
     intents=(9,),
 )
 

@@ -1,7 +1,8 @@
 """Capacity: whether a pool fits the server that it connects to.
 
-Owns the arithmetic of PostgreSQL's limits and the one sentence that refuses a pool. What is refused is refused at connect time,
-as an error of the call: the limits are the server's, and they may be raised while the console runs.
+Owns the arithmetic of PostgreSQL's limits, the size of a pool that nobody set, and the one sentence that refuses a pool. What
+is refused is refused at connect time, as an error of the call: the limits are the server's, and they may be raised while the
+console runs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ import asyncpg
 
 from core.errors import DependencyError
 
+# Measured on two cores with 100 tasks: 4 connections gave 1.8 times the throughput of 90 (docs/decisions/0010-pool.md).
+PER_PROCESSOR, LEAST = 3, 4
+ELSEWHERE = 8  # Where nobody can tell how many processors the server has.
+WATCHED_MOST = 4  # On somebody's production: few connections.
 USE_POOLER_MODE = "Set DATABASE_POOLER=transaction, or connect to PostgreSQL directly."
 
 
@@ -23,6 +28,37 @@ class ServerLimits:
     reserved: int
     role_limit: int
     database_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine of the embedded server: its processors, and how many connections the server has for pools and operators."""
+
+    processors: int
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSize:
+    """The most connections that a pool opens, and why that many, in words that follow "at most 6"."""
+
+    most: int
+    reason: str
+
+
+def pool_size(asked: int | None, machine: Machine | None, operator_reserve: int, *, watching: bool) -> PoolSize:
+    """The size that was asked for, else what fits the machine; `machine` None: the server is somebody else's."""
+    if watching and (asked is None or asked > WATCHED_MOST):
+        return PoolSize(WATCHED_MOST, "the most for a database that is only watched")
+    if asked is not None:
+        return PoolSize(asked, "DATABASE_POOL_MAX")
+    if machine is None:
+        return PoolSize(ELSEWHERE, "the usual number, as the server's processors are not known; DATABASE_POOL_MAX sets another")
+    wanted, room = max(LEAST, PER_PROCESSOR * machine.processors), max(1, machine.connections - operator_reserve)
+    if room < wanted:
+        return PoolSize(room, f"what max_connections leaves after {operator_reserve} for operators")
+    each = f"{PER_PROCESSOR} for each of the {machine.processors} processors" if wanted > LEAST else "the least"
+    return PoolSize(wanted, f"{each}; more only queue inside PostgreSQL")
 
 
 def fits(limits: ServerLimits, pool_max: int, operator_reserve: int) -> None:

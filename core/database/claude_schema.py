@@ -86,7 +86,7 @@ def _runs(console: sa.MetaData) -> None:
         sa.Column("run_key", sa.Text, nullable=False, unique=True, comment="so that it is kept once"),
         sa.Column("group_key", sa.Text, nullable=False, comment="of what ran side by side, or over one set"),
         sa.Column("operator", sa.Text, nullable=False),
-        sa.Column("prompt_name", sa.Text, nullable=False), sa.Column("prompt_version", sa.Integer, nullable=False),
+        sa.Column("prompt_name", sa.Text, nullable=False), sa.Column("prompt_version", sa.Integer),
         sa.Column("lead_id", sa.Text), sa.Column("variables", pg.JSONB, nullable=False),
         sa.Column("settings", pg.JSONB, nullable=False, comment="model, effort, thinking, max_tokens as they were sent"),
         sa.Column("source", sa.Text, nullable=False), sa.Column("rehearsal", sa.Boolean, nullable=False),
@@ -98,6 +98,9 @@ def _runs(console: sa.MetaData) -> None:
         sa.Column("attempts", sa.Integer, nullable=False), sa.Column("repairs", sa.Integer, nullable=False),
         sa.Column("first_token_seconds", sa.Double), sa.Column("duration_seconds", sa.Double, nullable=False),
         sa.Column("note", sa.Text, nullable=False), sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "draft", sa.Text, nullable=False, server_default="", comment="the text that ran where it is no version, as JSON"
+        ),
         sa.ForeignKeyConstraint(
             ["prompt_name", "prompt_version"], ["console.prompt_versions.name", "console.prompt_versions.version"]
         ),

@@ -42,7 +42,7 @@ TRANSACTION = "transaction"
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStats:
-    """Connections of the pool: open, idle, the most that it may open, the least it keeps; and who waits for one."""
+    """Connections of the pool: open, idle, the most that it may open and why, the least it keeps; and who waits for one."""
 
     size: int
     idle: int
@@ -50,6 +50,7 @@ class DatabaseStats:
     min_size: int = 0
     waiting: int = 0
     replica: ReplicaStats | None = None
+    max_reason: str = ""
 
 
 class Database:
@@ -107,6 +108,7 @@ class Database:
             self._settings.min_size,
             self._primary.admission.waiting,
             self._replica.stats() if self._replica else None,
+            self._settings.size_reason,
         )
 
     def query_stats(self) -> tuple[QueryStats, ...]:

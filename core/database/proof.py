@@ -56,7 +56,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """Before and after; ratios are None where there are too few pairs."""
+    """Before and after; `seconds` has both times of each set, ratios are None where there are too few of them."""
 
     query: str
     verdict: ProofVerdict
@@ -64,6 +64,7 @@ class Proof:
     pairs: int
     before: Figures
     after: Figures
+    seconds: tuple[Pair, ...]
     median: Interval | None
     p95: Interval | None
     other_rows: int
@@ -92,6 +93,7 @@ def prove(before: Replayed, after: Replayed) -> Proof:
         pairs=len(both),
         before=figures([old for old, _ in both]),
         after=figures([new for _, new in both]),
+        seconds=tuple(times),
         median=median,
         p95=p95,
         other_rows=sum(old.rows != new.rows for old, new in both),

@@ -640,16 +640,6 @@ GROUP BY n.prompt_hash
 ORDER BY wanted DESC, n.prompt_hash
 LIMIT $1
 
--- name: lead_summary
--- For each market the leads made in the last $1 days: how many, how many of them are open or hot, and their mean score.
-SELECT m.id AS market_id, m.market_name, count(l.created_at) AS leads,
-    count(*) FILTER (WHERE l.status IN ('active', 'nurturing', 'hot')) AS open_leads, count(*) FILTER (WHERE l.status = 'hot') AS hot_leads,
-    avg(l.score)::float8 AS mean_score
-FROM {markets} AS m
-LEFT JOIN {leads} AS l ON l.market_id = m.id AND l.created_at > now() - make_interval(days => $1)
-GROUP BY m.id, m.market_name
-ORDER BY m.market_name, m.id
-
 -- name: sessions
 -- The sessions of this database, and those of others that keep one of it waiting: what each does, and whom it waits for.
 WITH here AS (
@@ -860,11 +850,11 @@ WITH stored AS (
         run_key, group_key, operator, prompt_name, prompt_version, lead_id, variables, settings, source,
         rehearsal, outcome, error, answer_text, answer_value, schema_valid, input_tokens, cache_read_tokens,
         cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, thinking_tokens, cost_usd, attempts, repairs,
-        first_token_seconds, duration_seconds, note, created_at)
-    SELECT r.run_key, r.group_key, r.operator, r.prompt_name, r.prompt_version, r.lead_id, r.variables, r.settings, r.source,
+        first_token_seconds, duration_seconds, note, created_at, draft)
+    SELECT r.run_key, r.group_key, r.operator, r.prompt_name, nullif(r.prompt_version, 0), r.lead_id, r.variables, r.settings, r.source,
         r.rehearsal, r.outcome, r.error, r.answer_text, r.answer_value, r.schema_valid, r.input_tokens, r.cache_read_tokens,
         r.cache_write_5m_tokens, r.cache_write_1h_tokens, r.output_tokens, r.thinking_tokens, r.cost_usd, r.attempts, r.repairs,
-        r.first_token_seconds, r.duration_seconds, r.note, r.created_at
+        r.first_token_seconds, r.duration_seconds, r.note, r.created_at, r.draft
     FROM jsonb_populate_record(NULL::console.prompt_runs, $1::jsonb) AS r
     ON CONFLICT (run_key) DO NOTHING
     RETURNING id
@@ -875,10 +865,10 @@ SELECT p.id FROM console.prompt_runs AS p WHERE p.run_key = $1::jsonb ->> 'run_k
 
 -- name: prompt_run
 -- One run of a prompt.
-SELECT r.id, r.run_key, r.group_key, r.operator, r.prompt_name, r.prompt_version, r.lead_id, r.variables, r.settings, r.source,
+SELECT r.id, r.run_key, r.group_key, r.operator, r.prompt_name, coalesce(r.prompt_version, 0) AS prompt_version, r.lead_id, r.variables, r.settings, r.source,
     r.rehearsal, r.outcome, r.error, r.answer_text, r.answer_value, r.schema_valid, r.input_tokens, r.cache_read_tokens,
     r.cache_write_5m_tokens, r.cache_write_1h_tokens, r.output_tokens, r.thinking_tokens, r.cost_usd, r.attempts, r.repairs,
-    r.first_token_seconds, r.duration_seconds, r.note, r.created_at
+    r.first_token_seconds, r.duration_seconds, r.note, r.created_at, r.draft
 FROM console.prompt_runs AS r
 WHERE r.id = $1
 
@@ -888,10 +878,10 @@ UPDATE console.prompt_runs SET note = $2 WHERE id = $1
 
 -- name: prompt_runs
 -- Runs of prompts, newest first.
-SELECT r.id, r.run_key, r.group_key, r.operator, r.prompt_name, r.prompt_version, r.lead_id, r.variables, r.settings, r.source,
+SELECT r.id, r.run_key, r.group_key, r.operator, r.prompt_name, coalesce(r.prompt_version, 0) AS prompt_version, r.lead_id, r.variables, r.settings, r.source,
     r.rehearsal, r.outcome, r.error, r.answer_text, r.answer_value, r.schema_valid, r.input_tokens, r.cache_read_tokens,
     r.cache_write_5m_tokens, r.cache_write_1h_tokens, r.output_tokens, r.thinking_tokens, r.cost_usd, r.attempts, r.repairs,
-    r.first_token_seconds, r.duration_seconds, r.note, r.created_at
+    r.first_token_seconds, r.duration_seconds, r.note, r.created_at, r.draft
 FROM console.prompt_runs AS r
 WHERE true [filters]
 ORDER BY r.id DESC
@@ -948,3 +938,84 @@ WHERE id IN (
     ORDER BY r.id
     LIMIT 1000
 )
+
+-- name: history_add
+-- Keep what a process measured, one row a slot; a row that is there already gives way to one with as many parts or more.
+INSERT INTO console.metric_slots (grain_seconds, second, process, shift_seconds, parts, totals, labelled)
+SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::integer[], $5::smallint[], $6::bytea[], $7::bytea[])
+ON CONFLICT (grain_seconds, second, process, shift_seconds) DO UPDATE
+SET parts = excluded.parts, totals = excluded.totals, labelled = coalesce(excluded.labelled, metric_slots.labelled)
+WHERE excluded.parts >= metric_slots.parts
+
+-- name: history_process
+-- Who the rows of a process are from, and that it still writes.
+INSERT INTO console.metric_processes (id, host, pid, role, started_at, last_second) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (id) DO UPDATE SET last_second = excluded.last_second
+
+-- name: history_processes
+-- The processes that wrote at second $1 or later, the last to write first.
+SELECT p.id, p.host, p.pid, p.role, p.started_at, p.last_second
+FROM console.metric_processes AS p
+WHERE p.last_second >= $1
+ORDER BY p.last_second DESC, p.started_at DESC
+LIMIT 50
+
+-- name: history_processes_expire
+-- Forget the processes that last wrote before second $1.
+DELETE FROM console.metric_processes WHERE last_second < $1
+
+-- name: history_slots
+-- The slots of grain $1 that began in [$2, $3), oldest first; their labelled series only where $4 asks for them.
+SELECT m.second, m.process, m.totals, CASE WHEN $4 THEN m.labelled END AS labelled
+FROM console.metric_slots AS m
+WHERE m.grain_seconds = $1 AND m.second >= $2 AND m.second < $3 [filters]
+ORDER BY m.second
+
+-- name: history_slots.process
+-- Only those of one process.
+m.process = $?
+
+-- name: history_since
+-- The second of the oldest slot of each of the grains.
+SELECT min(oldest.second) AS second
+FROM unnest(ARRAY[10, 60, 3600]::smallint[]) AS grain (seconds)
+CROSS JOIN LATERAL (
+    SELECT m.second
+    FROM console.metric_slots AS m
+    WHERE m.grain_seconds = grain.seconds
+    ORDER BY m.second
+    LIMIT 1
+) AS oldest
+
+-- name: history_unmerged
+-- Slots of grain $2 that lack some of the slots of grain $1 which began in [$3, $4), oldest first.
+SELECT f.process, f.shift_seconds, (f.second - f.shift_seconds) / $2::int * $2 + f.shift_seconds AS second, count(*)::int AS parts
+FROM console.metric_slots AS f
+WHERE f.grain_seconds = $1 AND f.second >= $3 AND f.second < $4
+GROUP BY 1, 2, 3
+HAVING count(*) > coalesce((
+    SELECT c.parts
+    FROM console.metric_slots AS c
+    WHERE c.grain_seconds = $2::int
+        AND c.second = (f.second - f.shift_seconds) / $2::int * $2 + f.shift_seconds
+        AND c.process = f.process
+        AND c.shift_seconds = f.shift_seconds
+), 0)
+ORDER BY 3
+LIMIT 100
+
+-- name: history_parts
+-- The slots of grain $1 of process $2, with shift $3, that began in [$4, $5).
+SELECT m.second, m.totals, m.labelled
+FROM console.metric_slots AS m
+WHERE m.grain_seconds = $1 AND m.process = $2 AND m.shift_seconds = $3 AND m.second >= $4 AND m.second < $5
+ORDER BY m.second
+
+-- name: history_partitions
+-- The partitions of the history, by grain, with the second in which they begin.
+SELECT split_part(c.relname, '_', 3)::int AS grain_seconds, split_part(c.relname, '_', 4)::bigint AS second
+FROM pg_inherits AS i
+JOIN pg_class AS c ON c.oid = i.inhrelid
+JOIN pg_class AS p ON p.oid = i.inhparent
+WHERE p.relnamespace = 'console'::regnamespace AND p.relname ~ '^metric_slots_[0-9]+$'
+ORDER BY 1, 2

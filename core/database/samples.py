@@ -27,7 +27,6 @@ SAMPLED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "lead_list": frozenset({"market"}),
         "lead_scoring_model": frozenset(),
-        "lead_summary": frozenset(),
         "market_list": frozenset({"market"}),
         "market_series": frozenset(),
         "property_search": frozenset({"market", "min_price", "max_price", "property_type", "min_bedrooms"}),

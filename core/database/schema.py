@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from core.database.claude_schema import add_claude_tables
+from core.database.history_schema import add_history_tables
 
 NAMING = {
     "pk": "%(table_name)s_pkey",
@@ -230,6 +231,7 @@ milestones = sa.Table(
 )  # fmt: skip
 
 add_claude_tables(console)
+add_history_tables(console)
 
 
 def _select(table: sa.Table) -> str:

@@ -31,6 +31,7 @@ class PoolSettings:
 
     min_size: int = 0
     max_size: int = 8
+    size_reason: str = ""  # Why that many, for those who look at the pool.
     acquire_timeout_seconds: float = 3.0
     connect_timeout_seconds: float = 3.0
     command_timeout_seconds: float = 10.0

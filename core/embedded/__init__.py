@@ -4,9 +4,9 @@ The first process that asks starts the server, others attach, the last that leav
 outlives them all.
 """
 
-from core.embedded.postgres import EmbeddedPostgres
+from core.embedded.postgres import MAX_CONNECTIONS, EmbeddedPostgres, processors
 from core.embedded.process import ProcessState
 from core.embedded.redis import EmbeddedRedis
 from core.embedded.server import EmbeddedServer
 
-__all__ = ["EmbeddedPostgres", "EmbeddedRedis", "EmbeddedServer", "ProcessState"]
+__all__ = ["MAX_CONNECTIONS", "EmbeddedPostgres", "EmbeddedRedis", "EmbeddedServer", "ProcessState", "processors"]

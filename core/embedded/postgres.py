@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import socket
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGQUIT
@@ -22,6 +24,8 @@ KILL_SECONDS = 2.0
 MEGABYTE = 2**20
 MAX_SHARED_BUFFERS_MB = 512  # the sample data fits; the rest is left to the page cache and to the console
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+CGROUP_PROCESSORS = Path("/sys/fs/cgroup/cpu.max")
+MAX_CONNECTIONS = 100
 STATUS_LINE = 7  # LOCK_FILE_LINE_PM_STATUS of miscadmin.h, counted from 0
 # Given as arguments, so that an upgrade of the console changes them; SET and ALTER DATABASE still override those of a session.
 SETTINGS = {
@@ -32,7 +36,7 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %a ",
     "log_min_duration_statement": "1s",
-    "max_connections": "100",
+    "max_connections": str(MAX_CONNECTIONS),
     "shared_preload_libraries": "pg_stat_statements",
     "compute_query_id": "on",
     "track_io_timing": "on",
@@ -97,6 +101,16 @@ def memory_settings() -> dict[str, str]:
     total_mb = _memory_bytes() // MEGABYTE
     shared_mb = max(16, min(total_mb // 4, MAX_SHARED_BUFFERS_MB))
     return {"shared_buffers": f"{shared_mb}MB", "effective_cache_size": f"{max(64, total_mb * 6 // 10)}MB"}
+
+
+def processors() -> int:
+    """How many processors the servers of this machine may use: fewer than it has in a container with a limit."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CGROUP_PROCESSORS.read_text().split()
+        return max(1, min(allowed, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # not in a container, or one without a limit ("max")
+        return allowed
 
 
 def _memory_bytes() -> int:

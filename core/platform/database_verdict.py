@@ -23,8 +23,8 @@ TRAFFIC = "Make traffic on the Overview, or call the API."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What the verdict stands on; times and waits are of the last five minutes."""
+class DatabaseFacts:
+    """What stands now, and what a window of time brought: times, waits and figures of queries are of that window."""
 
     status: DependencyStatus
     breaker: BreakerStats | None
@@ -33,23 +33,23 @@ class Evidence:
     waits: SeriesSnapshot
     queries: tuple[QueryFigures, ...]
     sessions: Panel[ServerSessions]
-    recorder_age_seconds: float
+    age_seconds: float
 
 
-def judge_database(settings: Settings, evidence: Evidence) -> Verdict:
+def judge_database(settings: Settings, facts: DatabaseFacts) -> Verdict:
     """The worst finding decides: no answer, somebody held up, no free connection, then the promised P95."""
     return (
-        _down(evidence)
-        or _blocked(evidence)
-        or _waiting(evidence)
-        or _unknown(evidence)
-        or _missed(settings, evidence)
-        or _fine(settings, evidence)
+        _down(facts)
+        or _blocked(facts)
+        or _waiting(facts)
+        or _unknown(facts)
+        or _missed(settings, facts)
+        or _fine(settings, facts)
     )
 
 
-def _down(evidence: Evidence) -> Verdict | None:
-    status, breaker = evidence.status, evidence.breaker
+def _down(facts: DatabaseFacts) -> Verdict | None:
+    status, breaker = facts.status, facts.breaker
     if status.state == "down":
         return Verdict("not_fine", status.since, "PostgreSQL does not answer", status.next_step)
     if breaker is not None and breaker.state == "forced_open":
@@ -64,9 +64,9 @@ def _down(evidence: Evidence) -> Verdict | None:
     return None
 
 
-def _blocked(evidence: Evidence) -> Verdict | None:
-    found = evidence.sessions.value
-    if found is None or evidence.sessions.error or not found.blocked:
+def _blocked(facts: DatabaseFacts) -> Verdict | None:
+    found = facts.sessions.value
+    if found is None or facts.sessions.error or not found.blocked:
         return None
     longest = found.blocked[0].waiting_seconds or 0.0
     if longest < BLOCKED_SECONDS:
@@ -80,33 +80,33 @@ def _blocked(evidence: Evidence) -> Verdict | None:
     return Verdict("not_fine", None, reason, "Look at Sessions below: who waits for whom, and what ends it.")
 
 
-def _waiting(evidence: Evidence) -> Verdict | None:
-    pool = evidence.pool
+def _waiting(facts: DatabaseFacts) -> Verdict | None:
+    pool = facts.pool
     if not pool.waiting:
         return None
     who = "1 request waits" if pool.waiting == 1 else f"{pool.waiting} requests wait"
-    longest = max(evidence.queries, key=lambda item: item.total_seconds, default=None)
+    longest = max(facts.queries, key=lambda item: item.total_seconds, default=None)
     hint = f"{longest.name} takes the most time: look at its plan" if longest else "Look for what holds the connections"
     reason = f"{who} for a connection, all {pool.max_size} of the pool are busy"
     return Verdict("not_fine", None, reason, f"{hint}, or raise DATABASE_POOL_MAX where PostgreSQL has room.")
 
 
-def _unknown(evidence: Evidence) -> Verdict | None:
-    if evidence.recorder_age_seconds > STALE_SECONDS:
-        age = f"{evidence.recorder_age_seconds:.0f} s"
+def _unknown(facts: DatabaseFacts) -> Verdict | None:
+    if facts.age_seconds > STALE_SECONDS:
+        age = f"{facts.age_seconds:.0f} s"
         return Verdict("cannot_tell", None, f"the recorder has not counted for {age}", "Read the log and restart the console.")
-    count = evidence.times.count
+    count = facts.times.count
     if count < SAMPLES_NEEDED:
         asked = "no query was asked" if not count else f"{count} of the {SAMPLES_NEEDED} queries that a P95 needs were asked"
         return Verdict("cannot_tell", None, f"{asked} in the last 5 minutes", TRAFFIC)
     return None
 
 
-def _missed(settings: Settings, evidence: Evidence) -> Verdict | None:
-    p95, target = evidence.times.p95, settings.target_database_p95_seconds
+def _missed(settings: Settings, facts: DatabaseFacts) -> Verdict | None:
+    p95, target = facts.times.p95, settings.target_database_p95_seconds
     if p95 is None or p95 < target:
         return None
-    slowest = next((item for item in evidence.queries if (item.times.p95 or item.times.max or 0.0) >= target), None)
+    slowest = next((item for item in facts.queries if (item.times.p95 or item.times.max or 0.0) >= target), None)
     reason = f"P95 is {duration(p95)}, the target is {duration(target)}"
     if slowest is None:
         return Verdict("not_fine", None, reason, "Look at the slowest queries below.")
@@ -114,7 +114,7 @@ def _missed(settings: Settings, evidence: Evidence) -> Verdict | None:
     return Verdict("not_fine", None, f"{reason}; {share}", f"Choose {slowest.name} below: its plan shows which rows it reads.")
 
 
-def _fine(settings: Settings, evidence: Evidence) -> Verdict:
-    times, target = evidence.times, settings.target_database_p95_seconds
+def _fine(settings: Settings, facts: DatabaseFacts) -> Verdict:
+    times, target = facts.times, settings.target_database_p95_seconds
     reason = f"P95 {duration(times.p95)} of {times.count:,} queries in the last 5 minutes, target {duration(target)}"
-    return Verdict("fine", None, f"{reason}; nobody waits" if not evidence.sessions.error else reason)
+    return Verdict("fine", None, f"{reason}; nobody waits" if not facts.sessions.error else reason)

@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.database.parts import DatabaseParts
-from core.database.pool import DatabaseStats
 from core.database.queries import Queries
 from core.database.samples import Sampling, compose
 from core.database.server_statements import ServerLoad, ServerStatements
 from core.database.sessions import ServerSessions, read_sessions
 from core.health import DependencyStatus, Health
-from core.monitor import Distribution, Recorder, SeriesSnapshot
-from core.platform.database_verdict import JUDGED_SECONDS, Evidence, judge_database
+from core.monitor import Distribution, Recorder
+from core.platform.database_verdict import JUDGED_SECONDS, DatabaseFacts, judge_database
 from core.platform.panel import Kept, Panel
 from core.platform.query_figures import QUERY, WAIT, QueryFigures, query_figures
 from core.platform.verdict import Verdict
-from core.resilience import BreakerStats
 from core.settings import Settings
 
 SESSIONS_MAX_AGE_SECONDS = 1.5
@@ -34,15 +32,8 @@ class DatabaseView:
     """Everything that the page draws at one refresh; figures are of the window asked for."""
 
     verdict: Verdict
-    status: DependencyStatus
-    breaker: BreakerStats | None
-    pool: DatabaseStats
-    times: SeriesSnapshot
-    waits: SeriesSnapshot
-    queries: tuple[QueryFigures, ...]
-    sessions: Panel[ServerSessions]
+    facts: DatabaseFacts
     server: Panel[ServerLoad]
-    age_seconds: float
     loaded_at: datetime
 
 
@@ -88,30 +79,23 @@ class DatabaseOverview:
         """The view of a window of 60, 300, 900 or 3600 seconds; raises nothing for a server that is down."""
         status = next(item for item in self._health.snapshot() if item.name == "postgresql")
         sessions, server = await self._looked(status)
-        breaker = self._database.breaker.stats() if self._database.breaker else None
-        pool, age_seconds = self._database.stats(), self._monitor.stats().age_seconds
-        evidence = Evidence(
-            status=status,
-            breaker=breaker,
-            pool=pool,
-            times=self._monitor.total(QUERY, JUDGED_SECONDS),
-            waits=self._monitor.total(WAIT, JUDGED_SECONDS),
-            queries=query_figures(self._monitor, self._queries, JUDGED_SECONDS),
-            sessions=sessions,
-            recorder_age_seconds=age_seconds,
-        )
         return DatabaseView(
-            verdict=judge_database(self._settings, evidence),
+            verdict=judge_database(self._settings, self._facts(JUDGED_SECONDS, status, sessions)),
+            facts=self._facts(window_seconds, status, sessions),
+            server=server,
+            loaded_at=datetime.now(UTC),
+        )
+
+    def _facts(self, window_seconds: int, status: DependencyStatus, sessions: Panel[ServerSessions]) -> DatabaseFacts:
+        return DatabaseFacts(
             status=status,
-            breaker=breaker,
-            pool=pool,
+            breaker=self._database.breaker.stats() if self._database.breaker else None,
+            pool=self._database.stats(),
             times=self._monitor.total(QUERY, window_seconds),
             waits=self._monitor.total(WAIT, window_seconds),
             queries=query_figures(self._monitor, self._queries, window_seconds, self._database.query_stats()),
             sessions=sessions,
-            server=server,
-            age_seconds=age_seconds,
-            loaded_at=datetime.now(UTC),
+            age_seconds=self._monitor.stats().age_seconds,
         )
 
     async def _looked(self, status: DependencyStatus) -> tuple[Panel[ServerSessions], Panel[ServerLoad]]:

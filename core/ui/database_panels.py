@@ -6,6 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
+from core.platform.database_verdict import DatabaseFacts
 from core.platform.database_view import DatabaseView
 from core.platform.query_figures import QUERY, WAIT
 from core.platform.units import duration
@@ -31,11 +32,11 @@ def draw_verdict(view: DatabaseView) -> None:
     draw_line(verdict.state, plain(_line(verdict, lasting)), verdict.next_step)
 
 
-def draw_numbers(view: DatabaseView, settings: Settings) -> None:
+def draw_numbers(facts: DatabaseFacts, settings: Settings) -> None:
     """P95 against its target, the pool, who waits for a connection, and who waits for a lock."""
     with st.grid(4, min_column_width=200):
-        _p95(view, settings.target_database_p95_seconds)
-        pool = view.pool
+        _p95(facts, settings.target_database_p95_seconds)
+        pool = facts.pool
         busy = max(0, pool.size - pool.idle)
         _metric(
             "Connections busy",
@@ -44,13 +45,14 @@ def draw_numbers(view: DatabaseView, settings: Settings) -> None:
             colour="red" if busy >= pool.max_size else "off",
             help="Of the pool that the platform's queries share. The page itself looks through a connection of its own.",
         )
-        _waiting(view)
-        _blocked(view)
-    age = f":orange[{view.age_seconds:.0f} s old]" if view.age_seconds > STALE_SECONDS else f"{view.age_seconds:.0f} s old"
-    version = f"PostgreSQL {view.status.version} · " if view.status.version else ""
-    problem = f":red[{plain(view.status.error)}] · " if view.status.state == "down" else ""
-    breaker = f"breaker {view.breaker.state.replace('_', ' ')} · " if view.breaker else ""
-    st.caption(f"{version}{problem}{breaker}{_replica(view)}this process · {age}")
+        _waiting(facts)
+        _blocked(facts)
+    age = f":orange[{facts.age_seconds:.0f} s old]" if facts.age_seconds > STALE_SECONDS else f"{facts.age_seconds:.0f} s old"
+    version = f"PostgreSQL {facts.status.version} · " if facts.status.version else ""
+    problem = f":red[{plain(facts.status.error)}] · " if facts.status.state == "down" else ""
+    breaker = f"breaker {facts.breaker.state.replace('_', ' ')} · " if facts.breaker else ""
+    why = f"pool of at most {facts.pool.max_size}: {plain(facts.pool.max_reason)} · " if facts.pool.max_reason else ""
+    st.caption(f"{version}{problem}{breaker}{_replica(facts)}{why}this process · {age}")
 
 
 def draw_charts(settings: Settings, view: LiveView) -> None:
@@ -86,32 +88,36 @@ def _line(verdict: Verdict, lasting: str) -> str:
     return f"{'Not fine' if verdict.state == 'not_fine' else 'Cannot tell'}{lasting and f', {lasting}'}: {verdict.reason}"
 
 
-def _p95(view: DatabaseView, target: float) -> None:
-    times, words = view.times, WINDOW_NOTE
+def _p95(facts: DatabaseFacts, target: float) -> None:
+    times, words = facts.times, WINDOW_NOTE
     if times.p95 is None:
         note = f"not enough samples · n={times.count:,}" if times.count else f"no samples; target {duration(target)}"
         _metric("Database P95", "—", note, help=words)
         return
     kept = times.p95 < target
     note = f"{'below' if kept else 'above'} {duration(target)} · P50 {duration(times.p50)} · n={times.count:,}"
-    colour: Colour = "off" if view.status.state == "down" else "green" if kept else "red"
+    colour: Colour = "off" if facts.status.state == "down" else "green" if kept else "red"
     _metric("Database P95", duration(times.p95), note, colour=colour, help=words)
 
 
-def _waiting(view: DatabaseView) -> None:
-    waits = view.waits
+def _waiting(facts: DatabaseFacts) -> None:
+    waits = facts.waits
     note = (
         f"P95 of a wait {duration(waits.p95)} · longest {duration(waits.max)}" if waits.p95 is not None else "no wait measured"
     )
-    colour: Colour = "red" if view.pool.waiting else "off"
+    colour: Colour = "red" if facts.pool.waiting else "off"
     _metric(
-        "Wait for a connection", f"{view.pool.waiting:,}", note, colour=colour, help="Requests that wait now, first come first."
+        "Wait for a connection",
+        f"{facts.pool.waiting:,}",
+        note,
+        colour=colour,
+        help="Requests that wait now, first come first.",
     )
 
 
-def _blocked(view: DatabaseView) -> None:
-    found = view.sessions.value
-    if found is None or view.sessions.error:
+def _blocked(facts: DatabaseFacts) -> None:
+    found = facts.sessions.value
+    if found is None or facts.sessions.error:
         _metric("Wait for a lock", "—", "not known while PostgreSQL does not answer")
         return
     blocked = found.blocked
@@ -121,8 +127,8 @@ def _blocked(view: DatabaseView) -> None:
     _metric("Wait for a lock", f"{len(blocked):,}", note, colour="red" if blocked else "off")
 
 
-def _replica(view: DatabaseView) -> str:
-    replica = view.pool.replica
+def _replica(facts: DatabaseFacts) -> str:
+    replica = facts.pool.replica
     if replica is None:
         return ""
     state = "answers" if replica.used else f"set aside: {plain(replica.problem)}"

@@ -7,16 +7,18 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from core.database.plan_tree import plan_lines
-from core.database.proof import RULE, Figures, Proof, ProofVerdict, figures
-from core.database.replay import Replayed
-from core.platform.database_operations import ProofState, Side
+from core.database.proof import RULE, Proof, ProofVerdict
+from core.database.proof_summary import MeasuredSide, ProofSummary, measured_side
+from core.platform.database_operations import ProofState, RecordedProof, Side
 from core.platform.database_view import QueryView
 from core.platform.units import duration
 from core.ui.database_actions import act, what_it_runs
-from core.ui.session import operator, services
+from core.ui.proof_chart import proof_chart
+from core.ui.session import operator, run, services
 from core.ui.text import plain
 from core.ui.verdict import clock
 
+NO_PROOF = "No proof yet: measured before and after a change, both sides stand here in one chart."
 LOOK: dict[ProofVerdict, tuple[str, str]] = {
     "helped": ("green", "trending_down"),
     "no effect": ("gray", "trending_flat"),
@@ -29,7 +31,8 @@ def proof_panel(view: QueryView) -> None:
     """Measure before, change something, measure after."""
     operations = services().database_operations
     state = operations.proof(view.name)
-    if not view.sampling.sets and state.before is None:
+    recorded = None if state.before else _recorded(view.name)
+    if not view.sampling.sets and state.before is None and recorded is None:
         return
     st.markdown("**Does a change help?**")
     st.caption(
@@ -39,32 +42,65 @@ def proof_panel(view: QueryView) -> None:
         _button(view.name, "before", "Measure before", disabled=not view.sampling.sets)
         _button(view.name, "after", "Measure after", disabled=state.before is None)
         st.caption(_measured(state))
+    _found(view.name, state, recorded)
+    if example := state.before.sets[0].asked if state.before else next(iter(view.sampling.sets), None):
+        what_it_runs(operations.proof_commands(view.name, example))
+
+
+def _recorded(query: str) -> RecordedProof | None:
+    """The newest proof that is on record, which outlives the process that measured it."""
+    found = run(services().database_operations.recorded_proofs()).value or ()
+    return next((item for item in found if item.summary.query == query), None)
+
+
+def _found(query: str, state: ProofState, recorded: RecordedProof | None) -> None:
+    """The proof, the side that is there, the proof on record, or what is missing."""
     if (proof := state.proof) is not None:
-        draw_proof(proof)
+        draw_proof(ProofSummary.of(proof))
+        _plans(proof)
     elif state.before is not None:
-        _one_side(state.before)
-    example = state.before.sets[0].asked if state.before else view.sampling.sets[0]
-    what_it_runs(operations.proof_commands(view.name, example))
+        _one_side(query, measured_side(state.before.sets))
+    elif recorded is not None:
+        at = clock(recorded.measured_at, datetime.now(UTC))
+        st.caption(f"On record, measured by {plain(recorded.operator)} at {at}; its parameters were not kept.")
+        draw_proof(recorded.summary)
+        _shapes(recorded.summary)
+    else:
+        st.info(NO_PROOF, icon=":material/hourglass_empty:")
 
 
-def draw_proof(proof: Proof) -> None:
-    """The word with its reason, both sides, and both plans of the set that was slowest before."""
+def draw_proof(proof: ProofSummary) -> None:
+    """The word with its reason, the chart of both sides, their figures, and how the plan changed."""
     colour, icon = LOOK[proof.verdict]
     st.markdown(f"### :{colour}[:material/{icon}: {proof.verdict.capitalize()}]: {plain(proof.reason)}")
+    proof_chart(proof.before, proof.after, key=f"proof-{proof.query}")
+    before, after = proof.before.figures, proof.after.figures
     with st.grid(4, min_column_width=170):
-        _pair("P50", duration(proof.before.p50), duration(proof.after.p50))
-        _pair("P95", duration(proof.before.p95), duration(proof.after.p95))
-        _pair("Pages touched", f"{proof.before.pages:,}", f"{proof.after.pages:,}")
-        _pair("Rows", f"{proof.before.rows:,}", f"{proof.after.rows:,}")
+        _pair("P50", duration(before.p50), duration(after.p50))
+        _pair("P95", duration(before.p95), duration(after.p95))
+        _pair("Pages touched", f"{before.pages:,}", f"{after.pages:,}")
+        _pair("Rows", f"{before.rows:,}", f"{after.rows:,}")
     plans = f" So in {proof.changed_plans} of {proof.pairs} sets." if proof.changed_plans else ""
     other = f" In {proof.other_rows} sets the number of rows differs: the data changed meanwhile." if proof.other_rows else ""
-    st.markdown(f"{plain(proof.change.sentence)}{plans}{plain(other)}")
-    before, after = st.columns(2, gap="small")
-    for column, title, item in ((before, "before", proof.example[0]), (after, "after", proof.example[1])):
+    st.markdown(f"{plain(proof.change)}{plans}{plain(other)}")
+    st.caption(RULE)
+
+
+def _plans(proof: Proof) -> None:
+    """Both plans of the set that was slowest before, with what each step cost."""
+    for column, title, item in zip(st.columns(2, gap="small"), ("before", "after"), proof.example, strict=True):
         with column:
             st.caption(f"Plan {title}, of the set that was slowest before: {duration(item.seconds)}")
             st.code("\n".join(plan_lines(item.plan)), language=None)
-    st.caption(RULE)
+
+
+def _shapes(proof: ProofSummary) -> None:
+    """Both plans as far as they are on record: their steps."""
+    shapes = (proof.plan_before, proof.plan_after)
+    for column, title, shape in zip(st.columns(2, gap="small"), ("before", "after"), shapes, strict=True):
+        with column:
+            st.caption(f"Steps of the plan {title}, of the set that was slowest before")
+            st.code("\n".join(shape), language=None)
 
 
 def _button(query: str, side: Side, label: str, *, disabled: bool) -> None:
@@ -94,8 +130,9 @@ def _measured(state: ProofState) -> str:
     return " · ".join(parts) or "not measured yet"
 
 
-def _one_side(found: Replayed) -> None:
-    side: Figures = figures(found.sets)
+def _one_side(query: str, found: MeasuredSide) -> None:
+    side = found.figures
+    proof_chart(found, None, key=f"proof-{query}")
     st.markdown(
         f"P50 {duration(side.p50)} · P95 {duration(side.p95)} · {side.pages:,} pages · {side.rows:,} rows in a median run"
     )

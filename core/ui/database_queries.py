@@ -38,6 +38,7 @@ COLUMNS: dict[str, Any] = {
     "P95, ms": _number(format="%.2f", width=75),
     "Longest, ms": _number(format="%.1f", width=90),
     "Too slow, %": _number(format="%.1f", width=90, help="Share of calls above the target for P95."),
+    "Rows": _number(format="%.1f", width=65, help="Rows of one answer, on average since the start of this process."),
     "Errors": _number(format="localized", width=65),
     "What it answers": st.column_config.TextColumn(width="large"),
 }
@@ -94,6 +95,7 @@ def _row(query: QueryFigures) -> dict[str, Any]:
         "P95, ms": _ms(times.p95),
         "Longest, ms": _ms(times.max),
         "Too slow, %": 100 * query.slow_share,
+        "Rows": query.rows_per_call,
         "Errors": query.errors,
         "What it answers": query.description,
     }
@@ -119,6 +121,17 @@ def _spread(view: QueryView, target: float) -> None:
         return
     st.markdown(f"**How long it takes** · {_quantiles(times)}")
     st.plotly_chart(spread_figure(view.times, target), key=f"spread-{view.name}", config={"displayModeBar": False})
+    _since_start(view)
+
+
+def _since_start(view: QueryView) -> None:
+    """What the window does not tell: rows, and which errors."""
+    stats = view.figures.since_start if view.figures else None
+    if stats is None:
+        return
+    rows = f"{stats.rows:,} rows in {stats.calls:,} answers"
+    errors = ", ".join(f"{count:,} {kind}" for kind, count in stats.errors) or "no error"
+    st.caption(f"Since the start: {rows} · {errors}")
 
 
 def _quantiles(times: SeriesSnapshot) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 TOTAL = 1_000  # Progress is told in thousandths of the build.
+SHARE = "thousandths of "
 # phase -> first and last thousandth, what it counts
 PHASES: dict[str, tuple[int, int, str]] = {
     "initializing": (0, 0, ""),
@@ -25,6 +26,11 @@ PHASES: dict[str, tuple[int, int, str]] = {
     "index validation: scanning table": (930, 990, "blocks"),
     "waiting for old snapshots": (990, 999, "lockers"),
 }
+
+
+def share_of(what: str) -> str:
+    """What a progress tells a share of, to be shown in percent; empty where it counts things."""
+    return what.removeprefix(SHARE) if what.startswith(SHARE) else ""
 
 
 def thousandths(row: Any) -> int:

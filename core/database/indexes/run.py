@@ -18,7 +18,7 @@ import asyncpg
 
 from core.database.failures import translated
 from core.database.indexes.notes import IndexNotes
-from core.database.indexes.progress import TOTAL, thousandths
+from core.database.indexes.progress import SHARE, TOTAL, thousandths
 from core.database.indexes.session import Action, IndexSession, Patience
 from core.database.indexes.stamps import IndexStamps
 from core.database.indexes.waits import who
@@ -84,10 +84,11 @@ class IndexRun:
         """
 
         async def work(session: IndexSession) -> Action:
+            session.following = session.began = True
             while (found := await session.state(notes)).state == "building":
-                session.follows, session.began = found.builder_pid, True
+                session.follows = found.builder_pid
                 await session.pause(LOOK_SECONDS)
-            session.follows = None
+            session.following, session.follows = False, None
             await session.take_turn()
             if (await session.state(notes)).state == "valid":
                 return "adopted"
@@ -132,7 +133,7 @@ class IndexRun:
             action = task.result()
             said = await self._stamp(control, notes, valid=action in ("built", "adopted"))
             size_bytes = await control.fetchval("SELECT coalesce(pg_relation_size(to_regclass($1)), 0)", notes.name)
-        progress(f"thousandths of {notes.name}", TOTAL, TOTAL)
+        progress(f"{SHARE}{notes.name}", TOTAL, TOTAL)
         seconds = time.monotonic() - began
         return IndexOutcome(index=notes.name, action=action, seconds=seconds, size_bytes=size_bytes, record=said)
 
@@ -165,7 +166,7 @@ class IndexRun:
                 build = next((row for row in builds if row["pid"] == pid), None)
                 done = max(done, thousandths(build)) if build else done
                 words = session.says or (build["phase"] if build else "starting")
-                progress(f"thousandths of {notes.name} ({words}{waits})", done, TOTAL)
+                progress(f"{SHARE}{notes.name} ({words}{waits})", done, TOTAL)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 if control.is_closed():
                     return
@@ -188,11 +189,12 @@ class IndexRun:
     ) -> None:
         """End what runs, then drop the index that is not done; a valid one, or one that was there before, stays."""
         session.stop()
-        pid = session.follows or session.pid
         while not task.done():
             try:
-                async with looking:
-                    await control.fetchval("SELECT pg_cancel_backend($1)", pid)
+                # Who follows a build runs no long statement of its own.
+                if (pid := session.follows if session.following else session.pid) is not None:
+                    async with looking:
+                        await control.fetchval("SELECT pg_cancel_backend($1)", pid)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 task.cancel()  # The looking connection is gone: the driver's own cancel is left.
             await asyncio.wait({task}, timeout=CANCEL_POLL_SECONDS)
@@ -201,7 +203,9 @@ class IndexRun:
         if session.began:
             session.go_on()
             async with asyncio.timeout(ENDS_WITHIN_SECONDS):
-                while (await session.state(notes)).state == "building":
+                while (found := await session.state(notes)).state == "building":
+                    if session.following:
+                        await control.fetchval("SELECT pg_cancel_backend($1)", found.builder_pid)
                     await asyncio.sleep(CANCEL_POLL_SECONDS)
             await session.repair(notes)
 

@@ -44,7 +44,8 @@ class Patience:
 class IndexSession:
     """Builds and drops on one connection, which nothing else uses; `stop` ends it between two statements.
 
-    `began`: what is left of the build is this session's to clean up; `follows`: whose build it looks after instead of its own.
+    `began`: what is left of the build is this session's to clean up; `following`: it looks after a build that is not its own,
+    that of the process `follows` once it is known.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class IndexSession:
         self.pid = connection.get_server_pid()
         self.says = ""
         self.began = False
+        self.following = False
         self.follows: int | None = None
 
     async def prepare(self) -> None:

@@ -181,7 +181,7 @@ async def test_a_follow_that_is_cancelled_at_its_first_word_ends_the_build(
         with pytest.raises(asyncio.CancelledError):
             await following
         with pytest.raises(asyncpg.QueryCanceledError):
-            await alone_building
+            await asyncio.wait_for(alone_building, 20)
         assert await left_of(platform_connection) is None
 
 
