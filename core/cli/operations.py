@@ -18,6 +18,7 @@ import orjson
 
 from core.cli.alone import console_store
 from core.cli.operator import operator
+from core.database.indexes.progress import share_of
 from core.errors import DependencyError, OperationError
 from core.operations import Operation, Operations, State
 
@@ -56,12 +57,15 @@ def add_parser(commands: Any) -> None:
 
 def progress_line(operation: Operation) -> str:
     """One line for a terminal: state, how far, how fast, how long still."""
-    parts = [f"{operation.id} {operation.state}", operation.what]
-    if operation.total > 0:
+    share = share_of(operation.what)
+    parts = [f"{operation.id} {operation.state}", share or operation.what]
+    if share and operation.total:
+        parts.append(f"{operation.done / operation.total:.0%}")
+    elif operation.total > 0:
         parts.append(f"{operation.done:,} of {operation.total:,} ({operation.done / operation.total:.0%})")
     elif operation.done:
         parts.append(f"{operation.done:,}")
-    if operation.running and operation.rate_per_second is not None:
+    if operation.running and operation.rate_per_second is not None and not share:
         parts.append(f"{operation.rate_per_second:,.0f}/s")
     if operation.eta_seconds is not None:
         parts.append(f"{_length(operation.eta_seconds)} left")

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import uvloop
 
 from core.cli.operator import operator
+from core.database.indexes.progress import share_of
 from core.errors import OperationError
 from core.operations import Started, Work
 from core.ports import Progress
@@ -130,6 +131,8 @@ class ProgressLine:
 
 def _told(what: str, done: int, total: int, seconds: float) -> str:
     rate = done / seconds if seconds > 0 else 0.0
+    if (share := share_of(what)) and total:
+        return f"{share}, {done / total:.0%}"
     parts = [f"{done:,} of {total:,} {what}, {done / total:.0%}" if total else f"{done:,} {what}"]
     if rate:
         parts.append(f"{rate:,.0f}/s")

@@ -989,19 +989,18 @@ CROSS JOIN LATERAL (
 
 -- name: history_unmerged
 -- Slots of grain $2 that lack some of the slots of grain $1 which began in [$3, $4), oldest first.
-SELECT f.process, f.shift_seconds, (f.second - f.shift_seconds) / $2::int * $2 + f.shift_seconds AS second, count(*)::int AS parts
-FROM console.metric_slots AS f
-WHERE f.grain_seconds = $1 AND f.second >= $3 AND f.second < $4
-GROUP BY 1, 2, 3
-HAVING count(*) > coalesce((
-    SELECT c.parts
-    FROM console.metric_slots AS c
-    WHERE c.grain_seconds = $2::int
-        AND c.second = (f.second - f.shift_seconds) / $2::int * $2 + f.shift_seconds
-        AND c.process = f.process
-        AND c.shift_seconds = f.shift_seconds
-), 0)
-ORDER BY 3
+WITH fine AS (
+    SELECT m.process, m.shift_seconds, (m.second - m.shift_seconds) / $2 * $2 + m.shift_seconds AS second, count(*)::int AS parts
+    FROM console.metric_slots AS m
+    WHERE m.grain_seconds = $1::int AND m.second >= $3 AND m.second < $4
+    GROUP BY 1, 2, 3
+)
+SELECT f.process, f.shift_seconds, f.second, f.parts
+FROM fine AS f
+LEFT JOIN console.metric_slots AS c
+    ON c.grain_seconds = $2::int AND c.second = f.second AND c.process = f.process AND c.shift_seconds = f.shift_seconds
+WHERE f.parts > coalesce(c.parts, 0)
+ORDER BY f.second
 LIMIT 100
 
 -- name: history_parts

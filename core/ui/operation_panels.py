@@ -9,6 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.database.indexes.progress import share_of
 from core.operations import Operation
 from core.platform.activity import History, Running
 from core.platform.panel import Panel
@@ -76,6 +77,8 @@ def running_operation(operation: Operation, now: datetime, told: str = "") -> De
 def _progress(operation: Operation) -> str:
     if operation.total > 0:
         percent = min(100, 100 * operation.done // operation.total)
+        if share := share_of(operation.what):
+            return f"{plain(share)}: {percent} %"
         return f"{_what(operation)}: {operation.done:,} of {operation.total:,} ({percent} %)"
     return f"{_what(operation)}: {operation.done:,}" if operation.what else "no progress was reported"
 
@@ -85,7 +88,7 @@ def _what(operation: Operation) -> str:
 
 
 def _pace(operation: Operation) -> str:
-    rate = "" if operation.rate_per_second is None else f"{_rate(operation.rate_per_second)}/s"
+    rate = "" if operation.rate_per_second is None or share_of(operation.what) else f"{_rate(operation.rate_per_second)}/s"
     left = "" if operation.eta_seconds is None else f"{span(timedelta(seconds=operation.eta_seconds))} left"
     return " · ".join(part for part in (rate, left) if part)
 

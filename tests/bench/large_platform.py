@@ -31,7 +31,7 @@ LEADS = 1_000_000
 SEED = 5
 KEPT = timedelta(days=3)
 # Measured with a million leads: the tables, the largest set of indexes, a copy of both, and the log of changes.
-BYTES_A_LEAD = 10_000
+BYTES_A_LEAD = 6_000
 STAMP = f"SELECT shobj_description(d.oid, 'pg_database') FROM pg_database AS d WHERE datname = '{DATABASE}'"
 INDEXES = """
 SELECT format('DROP INDEX %I', c.relname) AS statement
@@ -86,7 +86,8 @@ def large_platform() -> Iterator[LargePlatform]:
     """The platform, loaded where it is not there yet; its server stops at the end, its data stays."""
     size = _size()
     folder = Path(os.environ.get("BENCH_DATA_DIR") or ROOT / ".data" / "bench").absolute()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for one in (folder.parent, folder):
+        one.mkdir(mode=0o700, parents=True, exist_ok=True)
     server = EmbeddedPostgres(folder)
     try:
         server_url = server.ensure()
