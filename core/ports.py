@@ -96,6 +96,11 @@ class Read(Protocol):
         ...
 
     @property
+    def tier(self) -> str:
+        """Where the value came from: memory, redis, loader or none."""
+        ...
+
+    @property
     def reason(self) -> str:
         """Why it was no hit: cold, expired, evicted, invalidated, error, slow; or empty."""
         ...
@@ -113,6 +118,6 @@ class ReadThrough(Protocol):
         """The value of a key, from the cache or the loader; the loader's error is raised to all who wait."""
         ...
 
-    async def delete(self, *keys: str) -> None:
-        """Forget keys."""
+    async def set(self, key: str, value: Any, ttl_seconds: float = 300, *, tags: tuple[str, ...] = ()) -> None:
+        """Put a value in place of the one that is there; an outage is no error."""
         ...

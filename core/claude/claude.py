@@ -80,18 +80,23 @@ class Claude:
         check: Check | None = None,
         on_text: OnText | None = None,
         on_attempt: OnAttempt | None = None,
+        fresh: bool = False,
     ) -> Answer:
         """The answer to one ask; raises the ClaudeError that names why there is none.
 
-        With `caching` an equal ask is answered from the cache; equal asks at once make one call, whose text all of them get.
+        With `caching` an equal ask is answered from the cache; equal asks at once make one call, whose text all of them get. A
+        `fresh` answer is made in any case, and takes the place of the kept one only when it is there.
         An expired answer takes the place of a failed call: its source is "stale", its reason the failure's kind. `on_attempt`
         hears of each exchange of an ask without caching, also where no answer comes of it.
         """
         started = _clock()
         try:
             async with asyncio.timeout(ask.deadline_seconds + GRACE_SECONDS):
-                if caching is None:
+                if caching is None or fresh:
                     answer = await self._made(ask, check, on_text, started, on_attempt)
+                    if caching is not None:
+                        key = self.key(ask, caching)
+                        await self._cache.set(key, kept_form(answer), ttl_seconds=caching.ttl_seconds, tags=caching.tags)
                 else:
                     answer = await self._kept(ask, caching, check, on_text, started)
         except TimeoutError:
@@ -135,10 +140,6 @@ class Claude:
             for _ in range(min(MANY_AT_ONCE, len(asks))):
                 group.create_task(worker(), name="claude ask_many")
         return [answers[position] for position in range(len(asks))]
-
-    async def forget(self, ask: Ask, caching: Caching) -> None:
-        """Let the next equal ask make a new answer."""
-        await self._cache.delete(self.key(ask, caching))
 
     async def _kept(self, ask: Ask, caching: Caching, check: Check | None, on_text: OnText | None, started: float) -> Answer:
         key = self.key(ask, caching)

@@ -55,9 +55,7 @@ class Descriptions:
     ) -> Described:
         """A listing's description; raises the ClaudeError that names why there is none."""
         ask = await self._ask(listing, operator)
-        if fresh:
-            await self._claude.forget(ask, CACHING)
-        answer = await self._claude.ask(ask, caching=CACHING, check=phrases_of, on_text=on_text)
+        answer = await self._claude.ask(ask, caching=CACHING, check=phrases_of, on_text=on_text, fresh=fresh)
         return Described(listing=listing, answer=answer, findings=check_text(answer.text))
 
     def stream(self, listing: Mapping[str, Any], *, operator: str, fresh: bool = False) -> AsyncIterator[str | Described]:

@@ -15,7 +15,7 @@ from core.claude.models import DEFAULT_MODEL
 from core.claude.prompt_library import PromptLibrary
 from core.claude.prompts import PromptVersion
 from core.claude.streams import streamed
-from core.errors import ClaudeError
+from core.errors import ClaudeError, UsageError
 from core.platform.canonical import CanonicalLead
 from core.platform.lead_analysis import LeadAnalysis, check_analysis
 from core.platform.scoring import RulesScore, score_lead
@@ -29,16 +29,18 @@ CACHING = Caching(family="lead_analysis", ttl_seconds=24 * 3600.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why there is no answer of Claude: the kind of its error, what happened and what to do."""
+    """Why there is no answer of Claude: the kind of its error ("prompt": the prompt in use), what happened and what to do."""
 
     kind: str
     message: str
     next_step: str
 
     @classmethod
-    def of(cls, error: ClaudeError) -> Failure:
+    def of(cls, error: ClaudeError | UsageError) -> Failure:
         """The failure that an error tells of."""
-        return cls(kind=error.kind, message=str(error), next_step=error.next_step)
+        return cls(
+            kind=error.kind if isinstance(error, ClaudeError) else "prompt", message=str(error), next_step=error.next_step
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,61 +66,54 @@ class LeadAnalyses:
         self._claude = claude
         self._prompts = prompts
 
-    async def ask_of(self, canonical: CanonicalLead, *, operator: str, lane: Lane = "interactive") -> tuple[Ask, PromptVersion]:
-        """What Claude is asked about every lead of this canonical form, by the prompt's newest version."""
-        prompt = await self._prompts.in_use(PROMPT)
-        values, interactive = canonical.variables(), lane == "interactive"
-        known = {name: values[name] for name in prompt.variables if name in values}
-        return Ask(
-            request=prompt.render(known, default_model=self._settings.claude_model or DEFAULT_MODEL),
-            prompt_name=prompt.name,
-            prompt_version=prompt.label,
-            operator=operator,
-            lane=lane,
-            priority="critical" if interactive else "normal",
-            deadline_seconds=(
-                self._settings.claude_timeout_seconds if interactive else self._settings.claude_background_timeout_seconds
-            ),
-        ), prompt
+    async def ask_of(self, canonical: CanonicalLead, *, operator: str, lane: Lane = "interactive") -> Ask:
+        """What Claude is asked about every lead of this canonical form, by the version in use; raises UsageError."""
+        return self._ask(await self._prompts.in_use(PROMPT), canonical, operator, lane)
 
     async def analyse(
         self, subject: Subject, *, operator: str, on_text: OnText | None = None, fresh: bool = False
     ) -> AnalysedLead:
         """The analysis of a lead; `fresh` asks again where an answer is kept. Raises nothing for a failure of Claude."""
-        canonical = CanonicalLead.of(subject.facts)
-        ask, prompt = await self.ask_of(canonical, operator=operator)
-        by_rules = _by_rules(subject, canonical, prompt, self._claude.rehearsal)
-        if fresh:
-            await self._claude.forget(ask, CACHING)
+        by_rules = await self.by_rules(subject)
         try:
-            answer = await self._claude.ask(ask, caching=CACHING, check=faults_of, on_text=on_text)
-        except ClaudeError as error:
+            ask = self._ask(by_rules.prompt, by_rules.canonical, operator, "interactive")
+            answer = await self._claude.ask(ask, caching=CACHING, check=faults_of, on_text=on_text, fresh=fresh)
+        except (ClaudeError, UsageError) as error:
             return replace(by_rules, failure=Failure.of(error))
         return replace(by_rules, analysis=LeadAnalysis.of(answer.value), source=answer.source, answer=answer)
 
     async def by_rules(self, subject: Subject) -> AnalysedLead:
         """What the rules alone say; Claude is not asked."""
-        prompt = await self._prompts.in_use(PROMPT)
-        return _by_rules(subject, CanonicalLead.of(subject.facts), prompt, self._claude.rehearsal)
+        rules = score_lead(subject.facts, subject.market)
+        return AnalysedLead(
+            subject=subject,
+            canonical=CanonicalLead.of(subject.facts),
+            rules=rules,
+            prompt=await self._prompts.in_use(PROMPT),
+            analysis=rules.analysis(),
+            source="rules",
+            rehearsal=self._claude.rehearsal,
+        )
 
     def stream(self, subject: Subject, *, operator: str, fresh: bool = False) -> AsyncIterator[str | AnalysedLead]:
         """The text of the answer as it comes, then the analysis; leaving early ends the call."""
         return streamed(lambda on_text: self.analyse(subject, operator=operator, on_text=on_text, fresh=fresh))
 
+    def _ask(self, prompt: PromptVersion, canonical: CanonicalLead, operator: str, lane: Lane) -> Ask:
+        values, settings = canonical.variables(), self._settings
+        known = {name: values[name] for name in prompt.variables if name in values}
+        waited_for = lane == "interactive"
+        return Ask(
+            request=prompt.render(known, default_model=settings.claude_model or DEFAULT_MODEL),
+            prompt_name=prompt.name,
+            prompt_version=prompt.label,
+            operator=operator,
+            lane=lane,
+            priority="critical" if waited_for else "normal",
+            deadline_seconds=settings.claude_timeout_seconds if waited_for else settings.claude_background_timeout_seconds,
+        )
+
 
 def faults_of(reply: Reply) -> tuple[str, ...]:
     """What is wrong with a reply that should be an analysis."""
     return check_analysis(reply.value)
-
-
-def _by_rules(subject: Subject, canonical: CanonicalLead, prompt: PromptVersion, rehearsal: bool) -> AnalysedLead:
-    rules = score_lead(subject.facts, subject.market)
-    return AnalysedLead(
-        subject=subject,
-        canonical=canonical,
-        rules=rules,
-        prompt=prompt,
-        analysis=rules.analysis(),
-        source="rules",
-        rehearsal=rehearsal,
-    )

@@ -75,7 +75,7 @@ class Preparing:
             filters["market"] = wanted.market
         rows = await self._database.fetch_all("leads_to_prepare", list(OPEN_STATUSES), wanted.limit, filters=filters)
         now = datetime.now(UTC)
-        forms = Counter(CanonicalLead.of(_facts(row, now)) for row in rows)
+        forms = Counter(CanonicalLead.of(facts_of(row, now)) for row in rows)
         return Preparation(leads=len(rows), forms=dict(forms.most_common()))
 
     async def start(self, wanted: Wanted, *, operator: str, wrap: Wrap = _as_it_is) -> Started:
@@ -102,7 +102,7 @@ class Preparing:
         asks: list[Ask] = []
         counts = list(preparation.forms.values())
         for form in preparation.forms:
-            ask, _ = await self._analyses.ask_of(form, operator=operator, lane="background")
+            ask = await self._analyses.ask_of(form, operator=operator, lane="background")
             asks.append(ask)
         progress("leads prepared", 0, preparation.leads)
 
@@ -125,7 +125,8 @@ def prepare_line(wanted: Wanted) -> str:
     return " ".join(parts)
 
 
-def _facts(row: Record, now: datetime) -> LeadFacts:
+def facts_of(row: Record, now: datetime) -> LeadFacts:
+    """The facts that a row of `leads_to_prepare` holds: what a canonical form is made of."""
     least, most = budget_of(row["budget_range"])
     last: datetime | None = row["last_interaction_at"]
     return LeadFacts(

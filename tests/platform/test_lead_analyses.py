@@ -130,3 +130,22 @@ async def test_answers_that_were_made_are_written_to_the_platform(ready: Service
 async def _subjects(services: Services, lead_ids: list[str]) -> list:
     found = [await services.subjects.stored(lead_id) for lead_id in lead_ids]
     return [subject for subject in found if subject is not None]
+
+
+async def test_a_prompt_that_cannot_be_used_leaves_the_rules(ready: Services) -> None:
+    """A version with a variable that no lead has is said to be at fault; a kept answer outlives a failed new one."""
+    subject = await ready.subjects.described(FACTS)
+    kept = await ready.lead_analyses.analyse(subject, operator="anna")
+    ready.claude_parts.dials.change(faults=Faults(refuse=1.0))
+    assert (await ready.lead_analyses.analyse(subject, operator="anna", fresh=True)).source == "rules"
+    again = await ready.lead_analyses.analyse(subject, operator="anna")
+    assert (again.source, again.analysis) == (kept.source, kept.analysis)
+    prompts = ready.claude_parts.prompts
+    edited = kept.prompt.edited(template="Judge $shoe_size.")
+    saved = await prompts.save(edited, based_on=kept.prompt.version, author="anna")
+    await prompts.use("lead_analysis", saved.version.version, "anna")
+    found = await ready.lead_analyses.analyse(subject, operator="anna")
+    assert found.source == "rules"
+    assert found.failure is not None
+    assert found.failure.kind == "prompt"
+    assert "shoe_size" in found.failure.message
