@@ -34,11 +34,16 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One lead to be judged; `lead` is its row as JSON with its interactions, empty for one that was only described."""
+    """One lead to be judged; `lead` is its row as JSON with its interactions, empty for one that was only described.
+
+    `age_seconds` is that of the row; `stale`: it is an old one, since a new one could not be read.
+    """
 
     facts: LeadFacts
     market: MarketFacts | None
     lead: Mapping[str, Any]
+    age_seconds: float = 0.0
+    stale: bool = False
 
     @property
     def lead_id(self) -> str | None:
@@ -71,12 +76,13 @@ class Subjects:
 
     async def stored(self, lead_id: str) -> Subject | None:
         """A lead of the platform by its id; None when there is none."""
-        body = await self._cache.fetch(lead_key(lead_id))
-        if body is None:
+        read = await self._cache.fetch_read(lead_key(lead_id))
+        if read.value is None or read.value is ABSENT:
             return None
-        lead = orjson.loads(body)
+        lead = orjson.loads(read.value)
         facts = LeadFacts.from_lead(lead, lead["interactions"], now=self._now())
-        return Subject(facts=facts, market=await self.market(facts.market), lead=lead)
+        market = await self.market(facts.market)
+        return Subject(facts=facts, market=market, lead=lead, age_seconds=read.age_seconds, stale=read.outcome == "stale")
 
     async def described(self, facts: LeadFacts) -> Subject:
         """A lead of which only these facts are given; a market that is not known is left out and said to be ignored."""

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+import streamlit as st
+
 from core import runtime
 
 T = TypeVar("T")
@@ -31,11 +33,12 @@ class Streamed(Generic[T]):
         """Whether no more text comes."""
         return self._work.done()
 
-    def take(self) -> str:
-        """The text that has arrived since the last look."""
+    @property
+    def text(self) -> str:
+        """All text that has arrived; any number of readers see the same."""
         with self._lock:
-            arrived, self._arrived = self._arrived, []
-        return "".join(arrived)
+            self._arrived = ["".join(self._arrived)]
+            return self._arrived[0]
 
     def result(self) -> T:
         """What the stream ended with; raises its error. Only once it is over."""
@@ -73,14 +76,16 @@ def streaming(*streams: AsyncIterator[str | T]) -> Iterator[tuple[Streamed[T], .
 
 
 def draw_until_over(streams: Sequence[Streamed[T]], draw: Callable[[int, str], None]) -> None:
-    """Call `draw(position, whole text so far)` for what is new in each stream until all are over."""
+    """Call `draw(position, whole text so far)` for what is new in each stream until all are over; a rerun ends it."""
     texts = [""] * len(streams)
     while True:
         over = all(stream.over for stream in streams)
         for position, stream in enumerate(streams):
-            if new := stream.take():
-                texts[position] += new
-                draw(position, texts[position])
+            if (text := stream.text) != texts[position]:
+                texts[position] = text
+                draw(position, text)
+        # Here Streamlit ends the script that a rerun has replaced, also while no text comes: the new one may have closed these.
+        st.session_state.get("_")
         if over:
             return
         time.sleep(BATCH_SECONDS)

@@ -89,7 +89,7 @@ def test_a_lead_is_analysed_once(settings: Settings) -> None:
         assert asks(running) == 1
         assert "Kept answer" in text(open_page(lead=lead_id))
         assert asks(running) == 1
-        assert "Newly made" in text(press(app, "lead_ask"))
+        assert "Newly made: it was asked for again." in text(press(app, "lead_ask"))
         assert asks(running) == 2
 
 
@@ -111,6 +111,22 @@ def test_the_rules_stand_alone(settings: Settings, how: dict[str, Any], words: s
         before = asks(running)
         rerun(app)
         assert asks(running) == before
+
+
+def test_an_old_answer_is_said_to_be_old(settings: Settings) -> None:
+    """Where a new answer failed and an old one stands in: its age, and why."""
+    with console(settings) as running:
+        lead_id = best(running)
+        app = open_page(lead=lead_id)
+        ((key, asked),) = app.session_state[lead_ask.ASKED].items()
+        assert asked.found is not None
+        assert asked.found.answer is not None
+        old = replace(
+            asked.found.answer, source="stale", cache_outcome="stale", cache_reason="overloaded", age_seconds=11_000.0
+        )
+        app.session_state[lead_ask.ASKED] = {key: replace(asked, found=replace(asked.found, source="stale", answer=old))}
+
+        assert "This answer is 3 h old: a new one failed (overloaded)." in text(rerun(app))
 
 
 def test_with_the_switch_off_only_kept_answers_are_shown(settings: Settings) -> None:
@@ -238,14 +254,16 @@ def test_lists_and_leads_that_are_not_there(settings: Settings) -> None:
         assert "No open lead fits" in app.title[0].value
         for lead_id in ("999999999", "no id", "x" * 500, "' OR 1=1"):
             assert "There is no lead with the id" in open_page(lead=lead_id).title[0].value
-        assert "has nobody" in text(open_page(find="nobody such"))
+        assert "has nobody such in its name or e-mail" in text(open_page(find="nobody such"))
         lead_id = best(running)
         app = press(open_page(find=lead_id), "open_id")
         assert app.query_params["lead"] == lead_id
         assert "Claude says" in text(app)
         assert "open_id" not in keys(app)
-        names = known(running, lead_id).subject.lead["name"]
-        assert set(open_page(find=names).dataframe[0].value["Name"]) == {names}
+        lead = known(running, lead_id).subject.lead
+        found = open_page(find=lead["email"].upper(), min_score="100", status="nurturing").dataframe[0].value
+        assert list(found["Id"]) == [lead_id]
+        assert open_page(find="%_").dataframe == []
 
 
 def test_postgresql_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy]) -> None:
