@@ -18,12 +18,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from core.api.claude_answers import claude_problem
 from core.api.problem import Invalid, problem
-from core.errors import CoreError, DependencyError, SchemaError, TargetError
+from core.errors import ClaudeError, CoreError, DependencyError, SchemaError, TargetError
 from core.ports import Handle, Record
 
 log = logging.getLogger(__name__)
 
+# What Claude is asked for is promised in seconds, not in the milliseconds of the API's other answers, so it counts apart.
+METRIC, CLAUDE_METRIC = "api_request_seconds", "api_claude_request_seconds"
 Handler = Callable[[Request], Awaitable[Response]]
 RETRY_AFTER_SECONDS = 2  # Health's interval: by then it is known whether the server is back.
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
@@ -34,8 +37,11 @@ _numbers = itertools.count(1)
 class Endpoint:
     """Runs one handler and answers for it."""
 
-    def __init__(self, handler: Handler, route: str, methods: Sequence[str], get_record: Callable[[], Record]) -> None:
+    def __init__(
+        self, handler: Handler, route: str, methods: Sequence[str], get_record: Callable[[], Record], metric: str = METRIC
+    ) -> None:
         self._handler = handler
+        self._metric = metric
         self._route = route
         self._methods = methods
         self._get_record = get_record
@@ -77,7 +83,7 @@ class Endpoint:
     def _record(self, seconds: float, status: int) -> None:
         record = self._get_record()
         if self._bound is None or self._bound[0] is not record:  # Tests run one set of services after another.
-            self._bound = (record, record.handle("api_request_seconds", (self._route,)))
+            self._bound = (record, record.handle(self._metric, (self._route,)))
         self._bound[1].record(seconds)
         if status >= 400:
             record.count("api_errors", 1, (self._route, f"{status // 100}xx"))
@@ -89,12 +95,14 @@ class Endpoint:
             response = problem(503, str(error), error.next_step)
             response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
             return response
+        if isinstance(error, ClaudeError):
+            return claude_problem(error)
         if isinstance(error, TargetError):
             return problem(403, str(error), error.next_step)
         if isinstance(error, HTTPException):
             return problem(error.status_code, error.detail)
         if isinstance(error, ClientDisconnect):
-            return problem(400, "The client went away before its body had come.")
+            return problem(400, "The client went away before it had its answer.")
         log.error("request_failed route=%s request_id=%s", self._route, request_id.decode(), exc_info=error)
         advice = error.next_step if isinstance(error, CoreError) else "Report the X-Request-Id; the log has the cause."
         return problem(500, "The request could not be answered.", advice)

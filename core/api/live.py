@@ -1,12 +1,12 @@
 """Live: what the live charts poll, `GET /api/live?window=300&series=api_request_seconds`.
 
-Owns the bytes: built once per fold of the recorder for all who ask for the same, and not sent to those who have them. Only
-the console has this route, and it is not measured: a chart that watches must not be what it shows.
+Owns the bytes: built once per fold of the recorder, or per answer of the history, for all who ask for the same, and not sent
+to those who have them. Only the console has this route, and it is not measured: a chart that watches must not be what it shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -17,29 +17,42 @@ from starlette.routing import BaseRoute, Route
 from core.api.answers import JSON, gzipped
 from core.api.assets import Asset, asset_route
 from core.api.problem import problem
-from core.api.reach import GetReach
+from core.api.reach import GetReach, Reach
+from core.errors import CoreError
 from core.monitor import History, Recorder
+from core.monitor.history import CHART_STEPS_SECONDS
+from core.monitor.history_reader import HistoryView
+from core.monitor.slots_codec import StoredKey
 from core.monitor.windows import WINDOWS_SECONDS
 
 MAX_SERIES = 20  # A page has a handful of charts with a few lines each.
 MAX_BODIES = 32
 LABEL_SEPARATOR = "|"
 
+ALL_PROCESSES = "all"
+
 NEXT_STEP = (
-    f"Ask for ?window={', ?window='.join(map(str, WINDOWS_SECONDS))}, and for at most {MAX_SERIES} &series=metric"
-    f" or &series=metric{LABEL_SEPARATOR}label; without series, for every metric."
+    f"Ask for ?window={', ?window='.join(map(str, (*WINDOWS_SECONDS, *CHART_STEPS_SECONDS)))}, and for at most {MAX_SERIES}"
+    f" &series=metric or &series=metric{LABEL_SEPARATOR}label; without series, for every metric. Windows of more than an hour"
+    " take &process=, the number of one process."
 )
 
 
 def build_console_routes(get_reach: GetReach, assets: Sequence[Asset], base_path: str = "") -> list[BaseRoute]:
     """The routes that only the console has, under the path that the console is served under."""
-    feed = LiveFeed()
+    feed, history_feed = LiveFeed(), HistoryFeed()
 
     async def live(request: Request) -> Response:
         window, keys = request.query_params.get("window", "300"), request.query_params.getlist("series")
-        if window not in map(str, WINDOWS_SECONDS) or len(keys) > MAX_SERIES:
-            return problem(400, "There is no such window, or too many series.", NEXT_STEP)
-        return feed.answer(get_reach().services.monitor, int(window), tuple(sorted(set(keys))), request)
+        process = request.query_params.get("process", ALL_PROCESSES)
+        chosen, reach = tuple(sorted(set(keys))), get_reach()
+        if len(keys) > MAX_SERIES or not (process == ALL_PROCESSES or (process.isdecimal() and len(process) < 19)):
+            return problem(400, "There is no such process, or too many series.", NEXT_STEP)
+        if window in map(str, WINDOWS_SECONDS):
+            return feed.answer(reach.services.monitor, int(window), chosen, request)
+        if window in map(str, CHART_STEPS_SECONDS):
+            return await history_feed.answer(reach, (int(window), chosen, process), request)
+        return problem(400, "There is no such window.", NEXT_STEP)
 
     return [Route(f"{base_path}/api/live", live), asset_route(assets, base_path)]
 
@@ -67,24 +80,63 @@ class LiveFeed:
         body = self._bodies.get((window_seconds, keys))
         if body is None:
             body = self._bodies[window_seconds, keys] = _build(monitor, window_seconds, keys or monitor.metrics())
-        headers = {"Age": str(int(stats.age_seconds)), "Cache-Control": "no-cache", "ETag": body.tag, "Vary": "Accept-Encoding"}
-        if request.headers.get("if-none-match") == body.tag:
-            return Response(None, 304, headers)
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(body.packed, 200, {**headers, "Content-Encoding": "gzip"}, JSON)
-        return Response(body.plain, 200, headers, JSON)
+        return _response(body, stats.age_seconds, request)
+
+
+class HistoryFeed:
+    """Answers polls of more than the recorder's hour: the history keeps its answers, and here are their bytes."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[tuple[int, tuple[str, ...], str], tuple[HistoryView, _Body]] = {}
+
+    async def answer(self, reach: Reach, asked: tuple[int, tuple[str, ...], str], request: Request) -> Response:
+        """The body, or 304 for who has it; `Age` says how many seconds ago the store answered."""
+        window_seconds, keys, process = asked
+        history, names = reach.services.history, keys or reach.services.monitor.metrics()
+        wanted, of = [stored_key(name) for name in names], None if process == ALL_PROCESSES else int(process)
+        try:
+            charts = await reach.gate.call(history.charts(wanted, window_seconds, of))
+        except CoreError as error:
+            return problem(503, f"The history cannot be read: {error}", error.next_step)
+        view, body = self._bodies.get(asked, (None, None))
+        if view is not charts.view or body is None:
+            if len(self._bodies) >= MAX_BODIES:
+                self._bodies.clear()
+            body = _body(window_seconds, dict(zip(names, charts.view.histories, strict=True)), charts.view)
+            self._bodies[asked] = charts.view, body
+        return _response(body, charts.age_seconds, request)
+
+
+def stored_key(key: str) -> StoredKey:
+    """A series as the route names it."""
+    metric, *labels = key.split(LABEL_SEPARATOR)
+    return metric, tuple(labels) or None
 
 
 def _build(monitor: Recorder, window_seconds: int, keys: Sequence[str]) -> _Body:
-    histories = {key: _history(monitor, key, window_seconds) for key in keys}
-    plain = orjson.dumps({"window_seconds": window_seconds, "series": {key: _series(item) for key, item in histories.items()}})
+    return _body(window_seconds, {key: _history(monitor, key, window_seconds) for key in keys})
+
+
+def _body(window_seconds: int, histories: Mapping[str, History], view: HistoryView | None = None) -> _Body:
+    of_view = {} if view is None else {"since": view.since, "processes": view.processes}
+    series = {key: _series(item) for key, item in histories.items()}
+    plain = orjson.dumps({"window_seconds": window_seconds, **of_view, "series": series})
     # The tag is of the content: in the long window nothing changes for ten seconds.
     return _Body(plain, gzipped(plain), f'"{hash(plain) & 0xFFFF_FFFF_FFFF:x}"')
 
 
+def _response(body: _Body, age_seconds: float, request: Request) -> Response:
+    headers = {"Age": str(int(age_seconds)), "Cache-Control": "no-cache", "ETag": body.tag, "Vary": "Accept-Encoding"}
+    if request.headers.get("if-none-match") == body.tag:
+        return Response(None, 304, headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(body.packed, 200, {**headers, "Content-Encoding": "gzip"}, JSON)
+    return Response(body.plain, 200, headers, JSON)
+
+
 def _history(monitor: Recorder, key: str, window_seconds: int) -> History:
-    metric, *labels = key.split(LABEL_SEPARATOR)
-    return monitor.history(metric, window_seconds, tuple(labels) or None)
+    metric, labels = stored_key(key)
+    return monitor.history(metric, window_seconds, labels)
 
 
 def _series(history: History) -> dict[str, object]:

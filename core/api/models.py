@@ -236,6 +236,7 @@ class Problem(Model):
     status: int
     detail: str
     next_step: str | None = None
+    kind: str | None = None
     errors: list[dict[str, Any]] | None = None
 
 

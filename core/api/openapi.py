@@ -10,16 +10,19 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from core import __version__
-from core.api import models
+from core.api import claude_models, models
 from core.api.problem import PROBLEM
 from core.api.spec import RouteSpec
 
 REFERENCE = "#/components/schemas/{model}"
 ANSWERS: tuple[type[BaseModel], ...] = (
     models.Market, models.MarketDetailAnswer, models.LeadAnswer, models.LeadDetailAnswer, models.PropertyAnswer,
-    models.EventsAnswer, models.MarkAnswer, models.Problem,
+    models.EventsAnswer, models.MarkAnswer, models.Problem, claude_models.AnalysisAnswer, claude_models.DescriptionAnswer,
 )  # fmt: skip
-BODIES: tuple[type[BaseModel], ...] = (models.EventBatch, models.MarkBody, models.Interaction, models.AnalyticsEvent)
+BODIES: tuple[type[BaseModel], ...] = (
+    models.EventBatch, models.MarkBody, models.Interaction, models.AnalyticsEvent, claude_models.AskBody,
+    claude_models.DescribedLeadBody,
+)  # fmt: skip
 
 
 def _header(description: str, pattern: str | None = None) -> dict[str, Any]:
@@ -34,6 +37,15 @@ CACHE_HEADERS = {
     "Age": _header("Seconds since the answer was read from the database.", "^[0-9]+$"),
     "Server-Timing": _header("Milliseconds in the cache and in all."),
     "X-Request-Id": _header("The caller's, or one of ours."),
+}
+CLAUDE_HEADERS = {
+    "X-Cache": _header(
+        "hit, miss, or stale (an expired answer in place of a failed call); absent where the rules stand alone.",
+        r"^(hit; tier=(memory|redis)|(miss|stale)(; reason=[a-z_]+)?)$",
+    ),
+    "Age": _header("Seconds since the answer was kept; absent where the rules stand alone.", "^[0-9]+$"),
+    "Server-Timing": _header("Milliseconds: claude-queue, claude-first-token and claude, or cache; and in all."),
+    "X-Request-Id": CACHE_HEADERS["X-Request-Id"],
 }
 BODY_HEADERS = {"ETag": _header("Of the body; If-None-Match is answered 304."), "Cache-Control": _header("private, no-cache")}
 
@@ -55,7 +67,10 @@ def _operation(spec: RouteSpec) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if spec.body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": models.ref(spec.body)}}}
+        operation["requestBody"] = {
+            "required": spec.body_required,
+            "content": {"application/json": {"schema": models.ref(spec.body)}},
+        }
     return operation
 
 
@@ -93,6 +108,8 @@ def _responses(spec: RouteSpec) -> dict[str, Any]:
     if spec.cached:
         responses["200"]["headers"] = {**CACHE_HEADERS, **BODY_HEADERS}
         responses["304"] = {"description": "The caller's copy holds.", "headers": {**CACHE_HEADERS, **BODY_HEADERS}}
+    if spec.asks_claude:
+        responses["200"]["headers"] = CLAUDE_HEADERS
     if spec.query is not None or spec.body is not None:
         responses["400"] = _problem("A parameter or the body is not what the route takes.")
     if spec.body is not None:
@@ -102,11 +119,22 @@ def _responses(spec: RouteSpec) -> dict[str, Any]:
         responses["404"] = _problem("There is no such thing.") | ({"headers": CACHE_HEADERS} if spec.cached else {})
     if spec.forbidden:
         responses["403"] = _problem("The platform is only watched.")
+    if spec.unreadable:
+        responses["422"] = _problem("A field has a value that cannot be read; `detail` names each.")
+    if spec.refusable:
+        responses["429"] = _refusal("A limit is reached: the API's, our budget or the account's; `kind` says which.")
+        responses["502"] = _problem("Claude gave nothing that can be used, and would again; `kind` says why.")
     if spec.unready:
         responses["503"] = {"description": "Not fine; the body says what is wrong.", "content": content}
+    elif spec.refusable:
+        responses["503"] = _refusal("A server that the route needs does not answer, or Claude cannot be had for now.")
     elif spec.needs_servers:
         responses["503"] = _problem("A server that the route needs does not answer.")
     return responses
+
+
+def _refusal(description: str) -> dict[str, Any]:
+    return _problem(description) | {"headers": {"Retry-After": _header("Seconds until it may help to ask again.", "^[0-9]+$")}}
 
 
 def _problem(description: str) -> dict[str, Any]:

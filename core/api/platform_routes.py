@@ -11,8 +11,8 @@ from starlette.responses import Response
 from core.api import models
 from core.api.answers import json_answer
 from core.api.cached_answers import CachedAnswers
-from core.api.parsing import parse_body, reasons
-from core.api.problem import Invalid, problem
+from core.api.parsing import parse_body, reasons, storable
+from core.api.problem import problem
 from core.api.reach import GetReach
 from core.api.search_keys import SearchKeys
 from core.api.spec import RouteSpec
@@ -42,7 +42,7 @@ class PlatformRoutes:
 
     async def market(self, request: Request) -> Response:
         """One market with its series."""
-        slug = _storable(request.path_params["slug"], SLUG_MOST_CHARACTERS)
+        slug = storable(request.path_params["slug"], SLUG_MOST_CHARACTERS)
         return await self._cached.answer(request, market_key(slug), *NO_MARKET) if slug else problem(404, *NO_MARKET)
 
     async def lead_list(self, request: Request) -> Response:
@@ -51,7 +51,7 @@ class PlatformRoutes:
 
     async def lead(self, request: Request) -> Response:
         """One lead with its interactions."""
-        lead_id = _storable(request.path_params["id"], ID_MOST_CHARACTERS)
+        lead_id = storable(request.path_params["id"], ID_MOST_CHARACTERS)
         return await self._cached.answer(request, lead_key(lead_id), *NO_LEAD) if lead_id else problem(404, *NO_LEAD)
 
     async def property_search(self, request: Request) -> Response:
@@ -121,11 +121,3 @@ def _sorted_out(events: list[dict[str, Any]]) -> Sorted:
             continue
         (interactions if is_interaction else analytics)[index] = valid.model_dump(mode="json")
     return interactions, analytics, rejected
-
-
-def _storable(text: str, most_characters: int) -> str:
-    """The text, or nothing when it is too long, or PostgreSQL could hold no such text."""
-    try:
-        return text if "\x00" not in text and text.encode() and len(text) <= most_characters else ""
-    except UnicodeEncodeError:
-        raise Invalid("The path is not valid UTF-8.") from None

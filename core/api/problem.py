@@ -27,11 +27,14 @@ def problem(
     next_step: str = "",
     errors: Sequence[dict[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
+    kind: str = "",
 ) -> Response:
-    """An error answer; `next_step` says what the caller can do, `errors` what is wrong where."""
+    """An error answer; `next_step` says what the caller can do, `errors` what is wrong where, `kind` which error of Claude."""
     body: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if next_step:
         body["next_step"] = next_step
+    if kind:
+        body["kind"] = kind
     if errors:
         body["errors"] = list(errors)
     return Response(orjson.dumps(body), status, headers, PROBLEM)

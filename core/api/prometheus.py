@@ -14,6 +14,7 @@ WINDOW_SECONDS = 300
 STATES = ("starting", "up", "down")
 LABEL_NAMES = {
     "api_request_seconds": ("route",),
+    "api_claude_request_seconds": ("route",),
     "api_errors": ("route", "status"),
     "database_query_seconds": ("query",),
     "database_errors": ("query",),

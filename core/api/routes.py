@@ -13,7 +13,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from core.api.answers import JSON, gzipped
-from core.api.endpoint import Endpoint
+from core.api.claude_routes import claude_specs
+from core.api.endpoint import CLAUDE_METRIC, METRIC, Endpoint
 from core.api.health_routes import health_specs
 from core.api.openapi import openapi_document
 from core.api.platform_routes import platform_specs
@@ -26,14 +27,15 @@ BEST_LEVEL = 9
 
 def build_routes(get_reach: GetReach, further: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
     """Every route; `get_reach` is asked at each request, so that the list can be built before the services are."""
-    specs = health_specs(get_reach) + platform_specs(get_reach)
+    specs = health_specs(get_reach) + platform_specs(get_reach) + claude_specs(get_reach)
     specs.append(_openapi_spec(specs))
     return [*(_route(spec, get_reach) for spec in specs), *further, *_unknown_routes(get_reach)]
 
 
 def _route(spec: RouteSpec, get_reach: GetReach) -> Route:
     methods = ("GET", "HEAD") if spec.method == "GET" else (spec.method,)
-    return Route(spec.path, Endpoint(spec.handler, spec.path, methods, lambda: get_reach().services.monitor))
+    metric = CLAUDE_METRIC if spec.asks_claude else METRIC
+    return Route(spec.path, Endpoint(spec.handler, spec.path, methods, lambda: get_reach().services.monitor, metric))
 
 
 def _openapi_spec(specs: Sequence[RouteSpec]) -> RouteSpec:

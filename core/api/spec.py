@@ -15,7 +15,8 @@ class RouteSpec:
     """A route; `answer` is the JSON schema of its success, None where `media_type` is not JSON.
 
     `unready` says that a 503 has the same body as a success, `needs_servers` that a 503 is a problem, `cached` that headers say
-    what the cache did.
+    what the cache did. `asks_claude` adds how the answer came about, `refusable` that there may be none, `unreadable` that a
+    body of the right form may still say nothing that can be read.
     """
 
     path: str
@@ -26,9 +27,13 @@ class RouteSpec:
     status: int = 200
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    body_required: bool = True
     not_found: bool = False
     forbidden: bool = False
     needs_servers: bool = True
     unready: bool = False
     cached: bool = False
+    asks_claude: bool = False
+    refusable: bool = False
+    unreadable: bool = False
     media_type: str = "application/json"

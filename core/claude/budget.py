@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import Literal
 
 from core.claude.budget_pot import AGAIN_SECONDS, BudgetPot
@@ -56,6 +57,7 @@ class BudgetStats:
     unknown_usd: float
     state: BudgetState
     resets_at: datetime
+    age_seconds: float | None  # Of what the store last told; None: it has not told yet.
     store_error: str = ""
 
     @property
@@ -138,6 +140,11 @@ class Budget:
         """The budget of today in total; nothing is asked of the store."""
         return self._stats(self._pot(EVERYBODY, self._day_usd))
 
+    def known(self) -> BudgetStats | None:
+        """The same where today's is known already; safe from any thread."""
+        pot = self._pots.get((self._now().astimezone(UTC).date(), EVERYBODY))
+        return None if pot is None else self._stats(pot)
+
     def operators(self) -> tuple[BudgetStats, ...]:
         """The budgets of the operators who asked here today."""
         today = self._now().astimezone(UTC).date()
@@ -209,6 +216,7 @@ class Budget:
             unknown_usd=unknown if day == pot.day else 0.0,
             state="used_up" if used_up else "warning" if spent >= WARNING_SHARE * pot.limit_usd else "fine",
             resets_at=datetime.combine(pot.day + timedelta(days=1), time(), UTC),
+            age_seconds=None if pot.told_at is None else monotonic() - pot.told_at,
             store_error=str(refusal.error) if refusal is not None and refusal.error is not None else "",
         )
 

@@ -31,7 +31,10 @@ class Refusal:
 
 
 class BudgetPot:
-    """One lease. `free_usd` is what may still be reserved here, `taken_usd` what the store counted when it last answered."""
+    """One lease. `free_usd` is what may still be reserved here, `taken_usd` what the store counted when it last answered.
+
+    `told_at` is when that was, by the monotonic clock; None before the first answer.
+    """
 
     def __init__(self, store: Rows, scope: str, operator: str, day: date, limit_usd: float) -> None:
         self.scope = scope
@@ -41,6 +44,7 @@ class BudgetPot:
         self.free_usd = 0.0
         self.taken_usd = 0.0
         self.reserved = 0
+        self.told_at: float | None = None
         self._waiting = 0
         self._used_at = time.monotonic()
         self._store = store
@@ -83,14 +87,12 @@ class BudgetPot:
         usd, self.free_usd = self.free_usd, 0.0
         if usd:
             async with asyncio.timeout(STORE_SECONDS):
-                taken = await self._store.fetch_value("claude_budget_give", self.day, self.scope, self.operator, usd)
-                self.taken_usd = taken or 0.0
+                self._told(await self._store.fetch_value("claude_budget_give", self.day, self.scope, self.operator, usd))
 
     async def look(self) -> None:
         """Read what the store counts, which other processes change too."""
         async with asyncio.timeout(STORE_SECONDS):
-            taken = await self._store.fetch_value("claude_budget_taken", self.day, self.scope, self.operator)
-            self.taken_usd = taken or 0.0
+            self._told(await self._store.fetch_value("claude_budget_taken", self.day, self.scope, self.operator))
 
     async def close(self) -> None:
         """Wait for a lease that is being taken, then give back."""
@@ -98,6 +100,9 @@ class BudgetPot:
             await asyncio.wait([self._refill], timeout=STORE_SECONDS)
             await end_tasks([self._refill])
         await self.give_back()
+
+    def _told(self, taken_usd: float | None) -> None:
+        self.taken_usd, self.told_at = taken_usd or 0.0, time.monotonic()
 
     def _drawn(self, usd: float) -> bool:
         if self.free_usd + ROUNDING_USD < usd:
@@ -125,7 +130,7 @@ class BudgetPot:
                 )
                 if row is not None:
                     self.free_usd += row["granted_usd"]
-                    self.taken_usd = row["taken_usd"]
+                    self._told(row["taken_usd"])
                     return
             await self.look()
         except TimeoutError:

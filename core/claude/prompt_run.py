@@ -36,10 +36,12 @@ class SentSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptRun:
-    """One run; `id` is 0 until it is stored, `outcome` is "ok" or the kind of a ClaudeError, `cost_usd` None without a price.
+    """One run; `id` is 0 until it is stored, `outcome` is "ok", "stopped" or the kind of a ClaudeError.
 
-    `variables` are what the prompt was given: canonical facts of a lead, never its name or contacts. Where the text that ran was
-    in no store, `draft` is that text as JSON, and `prompt_version` the version that it was made from, 0 where there is none.
+    `cost_usd` is None without a price, and where nobody can tell what was billed.
+
+    `variables` are what the prompt was given: canonical facts of a lead, never its name or contacts. Where the text that ran
+    was in no store, `draft` is that text as JSON, and `prompt_version` the version that it was made from, or 0.
     """
 
     id: int = 0
@@ -82,7 +84,7 @@ def label_of(prompt: PromptVersion | None) -> str:
     """What a version or a draft is called."""
     if prompt is None:
         return ""
-    return f"version {prompt.version}" if prompt.version else f"draft {prompt.content_hash[:8]}"
+    return f"version {prompt.version}" if prompt.version else f"{prompt.kind} {prompt.content_hash[:8]}"
 
 
 def run_of(

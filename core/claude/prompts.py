@@ -56,7 +56,12 @@ class PromptVersion:
     @property
     def label(self) -> str:
         """The version as an ask names it: its number, and for a text in no store what it is."""
-        return str(self.version) if self.version else f"{SHIPPED}-{self.content_hash[:12]}"
+        return str(self.version) if self.version else f"{self.kind}-{self.content_hash[:12]}"
+
+    @property
+    def kind(self) -> str:
+        """What it is: "shipped", or "version", or "draft" where an operator's text is in no store."""
+        return SHIPPED if self.author == SHIPPED else "version" if self.version else "draft"
 
     @property
     def content_hash(self) -> str:

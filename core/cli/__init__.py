@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import orjson
 
 from core import __version__
-from core.cli import console, db, generate, import_, load, migrate, operations, serve, warm
-from core.errors import CoreError, DependencyError, SettingsError, UsageError
+from core.cli import analyze, ask, console, db, generate, import_, load, migrate, operations, serve, warm
+from core.errors import ClaudeDown, ClaudeOverloaded, ClaudeTimeout, CoreError, DependencyError, SettingsError, UsageError
 
-COMMANDS = (console, db, generate, import_, load, migrate, operations, serve, warm)
+COMMANDS = (analyze, ask, console, db, generate, import_, load, migrate, operations, serve, warm)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,4 +38,4 @@ def _failed(error: CoreError, *, as_json: bool) -> int:
     sys.stderr.write(f"{error}\n{error.next_step}\n")
     if isinstance(error, SettingsError | UsageError):
         return 2
-    return 3 if isinstance(error, DependencyError) else 1
+    return 3 if isinstance(error, DependencyError | ClaudeDown | ClaudeOverloaded | ClaudeTimeout) else 1

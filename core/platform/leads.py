@@ -19,6 +19,8 @@ OPEN_STATUSES = ("active", "hot", "nurturing")  # Those that somebody can still 
 INTERACTIONS_SHOWN = 200
 MOST_LEADS = 500
 ID_MOST_CHARACTERS = 100
+# Looking through so many takes 10 to 30 ms among a million where ids grow with time, five times that where they do not.
+FIND_AMONG, FOUND_MOST, FIND_MOST_CHARACTERS = 20_000, 50, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,11 @@ class Leads:
         statuses = [wanted.status] if wanted.status else list(OPEN_STATUSES)
         filters = {"market": wanted.market} if wanted.market is not None else {}
         return await self._database.fetch_all("lead_list", statuses, wanted.min_score, wanted.limit, filters=filters)
+
+    async def find(self, text: str) -> Sequence[Record]:
+        """Leads of any status with this text in their name or mail address, best first; looks at the newest ones only."""
+        check_text("text", text, FIND_MOST_CHARACTERS)
+        return await self._database.fetch_all("lead_find", text.lower(), FOUND_MOST, FIND_AMONG)
 
     async def get(self, lead_id: str) -> LeadDetail | None:
         """One lead with its newest 200 interactions; None when there is no such lead."""

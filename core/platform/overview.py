@@ -114,6 +114,7 @@ class Overview:
         setup: Setup,
         milestones: Milestones,
         missed_warming: Callable[[], tuple[Scheduled, ...]],
+        claude_words: Callable[[], str],
     ) -> None:
         self._settings = settings
         self._database = database
@@ -122,6 +123,7 @@ class Overview:
         self._setup = setup
         self._milestones = milestones
         self._missed_warming = missed_warming
+        self._claude_words = claude_words
         self._counts = Kept(self._load_counts, COUNTS_MAX_AGE_SECONDS)
         self._prices = Kept(self._load_prices, PRICES_MAX_AGE_SECONDS)
         self._redis = Kept(redis.stats, REDIS_MAX_AGE_SECONDS)
@@ -135,7 +137,7 @@ class Overview:
             database=masked(settings.database_url) if settings.database_url else "embedded PostgreSQL",
             redis=masked(settings.redis_url) if settings.redis_url else "embedded Redis",
             mode=settings.effective_mode,
-            claude="key set" if settings.anthropic_api_key else "no key: rehearsal",
+            claude=self._claude_words(),
             embedded=settings.database_embedded,
             data_note=SAMPLE_NOTE if settings.database_embedded and settings.sample_data else "",
         )

@@ -28,5 +28,13 @@ def percent(share: float | None) -> str:
     return "—" if share is None else f"{int(share * 1_000 + 1e-9) / 10:.1f}\u00a0%"
 
 
+def dollars(usd: float | None) -> str:
+    """Dollars with the digits that matter: cents where there are many, millionths where there are few."""
+    if usd is None:
+        return "—"
+    digits = 2 if abs(usd) >= 1 or not usd else 3 if abs(usd) >= 0.01 else 6
+    return f"${usd:,.{digits}f}"
+
+
 def _three(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"

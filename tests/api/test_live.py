@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,59 @@ from starlette.testclient import TestClient
 
 from core.api import Asset, build_console_routes, build_routes
 from core.api.live import MAX_BODIES, MAX_SERIES
-from core.monitor import Recorder
+from core.errors import CoreError, DependencyDown
+from core.monitor import History, Recorder
+from core.monitor.history import ChartHistory
+from core.monitor.history_reader import HistoryView
+from core.monitor.slots_codec import StoredKey
 from tests.monitor.manual_clock import START, ManualClock
+
+
+class _History:
+    """Answers with the same view until told otherwise; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.view = HistoryView(histories=(), since=None, processes=0)
+        self.error: CoreError | None = None
+        self.age_seconds = 0.0
+        self.asked: list[tuple[object, ...]] = []
+
+    async def charts(self, keys: Sequence[StoredKey], window_seconds: int, process: int | None) -> ChartHistory:
+        """As MetricHistory does."""
+        self.asked.append((tuple(keys), window_seconds, process))
+        if self.error is not None:
+            raise self.error
+        return ChartHistory(self.view, self.age_seconds)
+
+    def answer(self, *counts: int) -> None:
+        """Answer with the counts of one series from now on."""
+        none = (None,) * len(counts)
+        history = History(
+            metric="requests", labels=("a",), window_seconds=21_600, step_seconds=60,
+            times=tuple(60 * (place + 1) for place in range(len(counts))), counts=counts,
+            rates=none, p50=none, p95=none, p99=none,
+        )  # fmt: skip
+        self.view = HistoryView(histories=(history,), since=120, processes=3)
 
 
 @dataclass
 class _Services:
     monitor: Recorder
+    history: _History
 
 
 @dataclass
 class _Reach:
     services: _Services
+    gate: _HereGate
+
+
+class _HereGate:
+    """The services live on the loop of whoever asks."""
+
+    async def call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Just do it."""
+        return await work
 
 
 @pytest.fixture
@@ -54,9 +95,15 @@ def script(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(recorder: Recorder, script: Path) -> Iterator[TestClient]:
+def history() -> _History:
+    """A history that holds nothing yet."""
+    return _History()
+
+
+@pytest.fixture
+def client(recorder: Recorder, history: _History, script: Path) -> Iterator[TestClient]:
     """A client of the console's routes under a path of their own, with nothing else behind them."""
-    reach: Any = _Reach(_Services(recorder))
+    reach: Any = _Reach(_Services(recorder, history), _HereGate())
     assets = [Asset("script-1.js", script), Asset("gone-1.js", script.with_name("gone.js"))]
     further = build_console_routes(lambda: reach, assets) + build_console_routes(lambda: reach, assets, "/console")
     with TestClient(Starlette(routes=build_routes(lambda: reach, further))) as client:
@@ -86,7 +133,9 @@ def test_without_names_every_metric_is_told(client: TestClient) -> None:
 TOO_MANY = "&".join(["series=a"] * (MAX_SERIES + 1))
 
 
-@pytest.mark.parametrize("query", ["window=17", "window=", "window=-300", "window=%00", TOO_MANY])
+@pytest.mark.parametrize(
+    "query", ["window=17", "window=", "window=-300", "window=%00", TOO_MANY, "window=21600&process=x", "process=-1"]
+)
 def test_what_cannot_be_asked_is_a_problem(client: TestClient, query: str) -> None:
     """400, with what can be asked."""
     answer = client.get(f"/api/live?{query}")
@@ -163,3 +212,34 @@ def test_every_window_of_the_recorder_is_told(
     series = client.get(f"/api/live?window={window}&series=api_request_seconds").json()["series"]["api_request_seconds"]
 
     assert (series["step_seconds"], len(series["count"]), sum(series["count"])) == (step, window // step, 30)
+
+
+LONG = "/api/live?window=21600&series=requests|a"
+
+
+def test_a_long_window_is_the_historys(client: TestClient, history: _History) -> None:
+    """Of all processes or of one; with the moment since which there is anything."""
+    history.answer(4, 5)
+
+    body = client.get(f"{LONG}&process=17").json()
+    client.get(LONG)
+
+    assert history.asked == [((("requests", ("a",)),), 21_600, 17), ((("requests", ("a",)),), 21_600, None)]
+    assert (body["window_seconds"], body["since"], body["processes"]) == (21_600, 120, 3)
+    assert (body["series"]["requests|a"]["first_time"], body["series"]["requests|a"]["count"]) == (60, [4, 5])
+
+
+def test_the_historys_bytes_are_built_once_an_answer(client: TestClient, history: _History) -> None:
+    """Who has them is told 304, with the age of the answer; one that cannot be read is a problem with a next step."""
+    history.answer(4, 5)
+    first = client.get(LONG)
+    history.age_seconds = 40.0
+    again = client.get(LONG, headers={"If-None-Match": first.headers["etag"]})
+    history.answer(4, 6)
+    later = client.get(LONG, headers={"If-None-Match": first.headers["etag"]})
+    history.error = DependencyDown("The console's store does not answer.")
+    failed = client.get(LONG)
+
+    assert (again.status_code, again.headers["age"]) == (304, "40")
+    assert (later.status_code, later.json()["series"]["requests|a"]["count"]) == (200, [4, 6])
+    assert (failed.status_code, failed.headers["content-type"]) == (503, "application/problem+json")

@@ -70,7 +70,10 @@ class Dispatcher:
 
     def supply(self, model: str) -> Supply:
         """What the API allows this model."""
-        return self.supplies.setdefault(model, Supply(model))
+        known = self.supplies.get(model)
+        if known is None:
+            known = self.supplies[model] = Supply(model)
+        return known
 
     def can_fall_back(self, ticket: Ticket) -> bool:
         """Whether another model may answer: once, and for people only, since background work can wait."""

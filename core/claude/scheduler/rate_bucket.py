@@ -40,6 +40,11 @@ class RateBucket:
         self._refill(now)
         return self._level
 
+    def full_in(self, now: float) -> float:
+        """Seconds until all of it remains again, if nothing is sent."""
+        missing = self.capacity - self.remaining(now)
+        return 0.0 if missing <= TINY else missing / self._rate if self._rate > 0 else PERIOD_SECONDS
+
     def take(self, now: float, amount: float) -> float:
         """Deduct what an ask needs; returns the mark that `learn` compares with."""
         self._refill(now)

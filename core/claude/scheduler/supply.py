@@ -22,13 +22,14 @@ Need = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headroom:
-    """One rate limit of one model: what remains by our estimate, and how long ago the API last told."""
+    """One rate limit of one model: what remains by our estimate, when all of it does, and how long ago the API last told."""
 
     model: str
     kind: str
     limit: int
     capacity: float
     remaining: float
+    full_in_seconds: float
     age_seconds: float
 
 
@@ -94,6 +95,7 @@ class Supply:
                 limit=bucket.limit,
                 capacity=bucket.capacity,
                 remaining=max(bucket.remaining(now), 0.0),
+                full_in_seconds=bucket.full_in(now),
                 age_seconds=now - bucket.learned_at,
             )
             for kind, bucket in zip(KINDS, self._buckets, strict=True)
