@@ -10,6 +10,10 @@ from core import ui
 
 PAGES = [
     ui.PageInfo("pages/overview.py", "Overview", ":material/monitor_heart:", default=True),
+    ui.PageInfo("pages/alerts.py", "Alerts", ":material/notifications:"),
+    ui.PageInfo("pages/leads.py", "Leads", ":material/groups:"),
+    ui.PageInfo("pages/prompts.py", "Prompts", ":material/science:"),
+    ui.PageInfo("pages/claude.py", "Claude", ":material/forum:"),
     ui.PageInfo("pages/cache.py", "Cache", ":material/bolt:"),
     ui.PageInfo("pages/database.py", "Database", ":material/storage:"),
     ui.PageInfo("pages/indexes.py", "Indexes", ":material/account_tree:"),

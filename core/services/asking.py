@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from core.cache.tiered import TieredCache
 from core.claude.parts import ClaudeParts
 from core.operations import Operations
+from core.platform.claude_operations import ClaudeOperations
+from core.platform.claude_overview import ClaudeOverview
 from core.platform.descriptions import Descriptions
 from core.platform.lead_analyses import LeadAnalyses
 from core.platform.platform import Platform
 from core.platform.preparing import Preparing
+from core.platform.prompt_lab import PromptLab
 from core.platform.rehearsal_author import rehearsal_author
 from core.platform.shipped_prompts import shipped_prompts
 from core.platform.subjects import Subjects
@@ -27,6 +30,9 @@ class Asking:
     analyses: LeadAnalyses
     preparing: Preparing
     descriptions: Descriptions
+    prompt_lab: PromptLab
+    overview: ClaudeOverview
+    operations: ClaudeOperations
 
 
 def make_asking(settings: Settings, ground: Ground, cache: TieredCache, platform: Platform, operations: Operations) -> Asking:
@@ -43,10 +49,14 @@ def make_asking(settings: Settings, ground: Ground, cache: TieredCache, platform
     )
     subjects = Subjects(cache, platform.markets, platform.scoring_models)
     analyses = LeadAnalyses(settings, parts.claude, parts.prompts)
+    descriptions = Descriptions(settings, database, parts.claude, parts.prompts)
     return Asking(
         parts=parts,
         subjects=subjects,
         analyses=analyses,
         preparing=Preparing(database, operations, parts.claude, analyses),
-        descriptions=Descriptions(settings, database, parts.claude, parts.prompts),
+        descriptions=descriptions,
+        prompt_lab=PromptLab(settings, database, operations, parts, subjects, descriptions),
+        overview=ClaudeOverview(settings, ground.monitor, parts, ground.health),
+        operations=ClaudeOperations(parts, operations),
     )

@@ -6,6 +6,8 @@ from core.cache.redis_tier.command_lines import CommandLines
 from core.cache.tiered import TieredCache
 from core.database.indexes.catalog import Indexes
 from core.database.indexes.shipped import IndexSet
+from core.monitor.history import MetricHistory
+from core.monitor.system import SystemMonitor
 from core.operations import Operations
 from core.platform.activity import Activity
 from core.platform.cache_keys import CacheKeys
@@ -23,6 +25,7 @@ from core.platform.platform import Platform
 from core.platform.traffic import Traffic
 from core.platform.uploads import Uploads
 from core.platform.warming import Warming
+from core.services.alerting import make_alerting
 from core.services.asking import make_asking
 from core.services.ground import make_ground
 from core.services.services import Services
@@ -50,9 +53,14 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
     warming = Warming(settings, cache, database, operations, setup, schedules=console)
     cache_overview = CacheOverview(settings, monitor, cache_parts, cache, health, warming)
     lines = CommandLines(ground.redis_url, ground.redis.keys)
+    missed = warming.missed
+    overview = Overview(settings, database, store, ground.redis, health, setup, milestones, missed, asking.overview.words)
+    alerting = make_alerting(settings, ground, setup, operations, warming, overview, judges=console)
     return Services(
         settings=settings,
         monitor=monitor,
+        system=SystemMonitor(monitor, settings.data_dir),
+        history=MetricHistory(store, monitor, role="console" if console else "serve"),
         embedded=ground.embedded,
         database=database,
         console_store=store,
@@ -61,10 +69,13 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
         platform=platform,
         claude=asking.parts.claude,
         claude_parts=asking.parts,
+        claude_overview=asking.overview,
+        claude_operations=asking.operations,
         subjects=asking.subjects,
         lead_analyses=asking.analyses,
         preparing=asking.preparing,
         descriptions=asking.descriptions,
+        prompt_lab=asking.prompt_lab,
         health=health,
         setup=setup,
         operations=operations,
@@ -80,5 +91,7 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
         cache_keys=CacheKeys(cache_parts, cache.families, lines, writes=cache_overview.writes),
         cache_operations=CacheOperations(settings, cache_parts, cache, operations, lines),
         milestones=milestones,
-        overview=Overview(settings, database, store, ground.redis, health, setup, milestones, warming.missed),
+        overview=overview,
+        alerts=alerting.alerts,
+        alert_operations=alerting.operations,
     )

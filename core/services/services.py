@@ -19,11 +19,17 @@ from core.embedded import EmbeddedServer
 from core.errors import CoreError
 from core.health import Health
 from core.monitor import Recorder
+from core.monitor.alerts import Alerts
+from core.monitor.history import MetricHistory
+from core.monitor.system import SystemMonitor
 from core.operations import Operations
 from core.platform.activity import Activity
+from core.platform.alert_operations import AlertOperations
 from core.platform.cache_keys import CacheKeys
 from core.platform.cache_operations import CacheOperations
 from core.platform.cache_overview import CacheOverview
+from core.platform.claude_operations import ClaudeOperations
+from core.platform.claude_overview import ClaudeOverview
 from core.platform.data import DataOperations
 from core.platform.database_operations import DatabaseOperations
 from core.platform.database_view import DatabaseOverview
@@ -35,6 +41,7 @@ from core.platform.milestones import Milestones
 from core.platform.overview import Overview
 from core.platform.platform import Platform
 from core.platform.preparing import Preparing
+from core.platform.prompt_lab import PromptLab
 from core.platform.subjects import Subjects
 from core.platform.traffic import Traffic
 from core.platform.warming import Warming
@@ -62,6 +69,8 @@ class Services:
 
     settings: Settings
     monitor: Recorder
+    system: SystemMonitor
+    history: MetricHistory
     embedded: tuple[EmbeddedServer, ...]
     database: Database
     console_store: Database
@@ -70,10 +79,13 @@ class Services:
     platform: Platform
     claude: Claude
     claude_parts: ClaudeParts
+    claude_overview: ClaudeOverview
+    claude_operations: ClaudeOperations
     subjects: Subjects
     lead_analyses: LeadAnalyses
     preparing: Preparing
     descriptions: Descriptions
+    prompt_lab: PromptLab
     health: Health
     setup: Setup
     operations: Operations
@@ -90,6 +102,8 @@ class Services:
     cache_operations: CacheOperations
     milestones: Milestones
     overview: Overview
+    alerts: Alerts
+    alert_operations: AlertOperations
 
     async def open(self) -> None:
         """Start everything; waits for no server."""
@@ -113,9 +127,9 @@ class Services:
     def _in_order(self) -> tuple[Service, ...]:
         """Those that are opened, in this order, and closed in the reverse."""
         return (
-            self.monitor, self.database, self.database_overview, self.console_store, self.redis, self.cache,
-            self.claude_parts, self.health, self.setup, self.milestones, self.data.uploads, self.operations, self.indexes,
-            self.warming,
+            self.monitor, self.system, self.database, self.database_overview, self.console_store, self.history, self.redis,
+            self.cache, self.claude_parts, self.health, self.setup, self.milestones, self.data.uploads, self.operations,
+            self.indexes, self.warming, self.alerts,
         )  # fmt: skip
 
     async def __aenter__(self) -> Services:

@@ -151,6 +151,22 @@ async def test_a_set_compares_two_texts_on_distinct_forms(ready: Services) -> No
     assert (score.mean_difference, score.agreement, len(score.pairs)) == (0.0, 1.0, 5)  # The rehearsal judges by the rules.
 
 
+async def test_a_cancelled_set_keeps_what_was_under_way(ready: Services) -> None:
+    """As stopped runs of its group; a set beside it is not begun."""
+    ready.claude_parts.dials.change(tokens_per_second=5.0)
+    prompt = await ready.claude_parts.prompts.get("lead_analysis", 1)
+    chosen = await ready.prompt_lab.inputs.best(None, 2)
+    wanted = SetRequest(candidates=(Candidate(prompt=prompt),), inputs=chosen.inputs, of="2 leads")
+    started = await ready.prompt_lab.sets.start(wanted, operator="anna")
+    assert not (await ready.prompt_lab.sets.start(wanted, operator="ben")).created
+    await wait_until_async(lambda: ready.claude_parts.scheduler.stats().in_flight_background == 2)
+    await ready.operations.cancel(started.operation.id, "anna")
+    assert (await ready.operations.wait(started.operation.id)).state == "cancelled"
+    await wait_until_async(lambda: ready.claude_parts.runs.stats().written == 2)
+    _, runs = await ready.prompt_lab.sets.report(str(started.operation.parameters["group"]))
+    assert [run.outcome for run in runs] == ["stopped", "stopped"]
+
+
 async def test_inputs_fit_their_prompts(ready: Services) -> None:
     """Who gives which variables; ids that are none are told; the line to copy holds what a shell would break."""
     assert [kind_of(names) for names in (("lead",), ("address", "price"), ("market", "figures"), ("word",))] == [
