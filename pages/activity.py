@@ -11,6 +11,7 @@ from core.platform.activity import EXPORT_MOST, Filters, History
 from core.platform.panel import Panel
 from core.ui import operation_panels as panels
 from core.ui.address import choose, forget, number
+from core.ui.redraw import redraw_when_changed
 
 ui.guard("viewer")
 activity = ui.services().activity
@@ -27,16 +28,8 @@ def live() -> None:
     for operation in operations:
         panels.running_operation(operation, now)
     last = running.value.newest.id if running.value and running.value.newest else 0
-    redraw_when_changed((last, tuple(operation.id for operation in operations), bool(running.error)))
+    redraw_when_changed("activity_seen", (last, tuple(operation.id for operation in operations), bool(running.error)))
     panels.toast_ended(operations)  # After the redraw, which would take the toast with it.
-
-
-def redraw_when_changed(seen: object) -> None:
-    """Run the whole page again when something was started or is over: the history is drawn outside the fragment."""
-    before = st.session_state.get("activity_seen")
-    st.session_state["activity_seen"] = seen
-    if before is not None and before != seen:
-        st.rerun()
 
 
 def choose_filters() -> Filters:

@@ -9,6 +9,7 @@ from core.ui.cache_families import draw_busy, draw_families
 from core.ui.cache_invalidate import invalidate_form
 from core.ui.cache_keys import key_explorer
 from core.ui.live_chart import live_controls, live_view
+from core.ui.redraw import redraw_when_changed
 from core.ui.warm_panel import warm_plans
 
 ui.guard("viewer")
@@ -23,27 +24,19 @@ def live() -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Reads", anchor=False, width="content")
         window = live_controls(panels.WINDOWS, *panels.WINDOW)
-    view = ui.run(services.cache_overview.load(window.window_seconds))
+    view = ui.run(services.cache_overview.load(window.recent_seconds))
     with head:
         panels.draw_verdict(view)
         draw_message()
     panels.draw_numbers(view, services.settings)
     panels.draw_tiers(view)
-    redraw_when_changed(window)
-
-
-def redraw_when_changed(seen: object) -> None:
-    """Run the whole page again when what it draws outside the fragment has changed."""
-    before = st.session_state.get("cache_seen")
-    st.session_state["cache_seen"] = seen
-    if before is not None and before != seen:
-        st.rerun()
+    redraw_when_changed("cache_seen", window)
 
 
 @st.fragment(run_every="5s")
 def families() -> None:
     """Each family in the window, and the keys that matter most."""
-    view = ui.run(services.cache_overview.load(live_view(*panels.WINDOW).window_seconds))
+    view = ui.run(services.cache_overview.load(live_view(*panels.WINDOW).recent_seconds))
     draw_families(view.figures, st.query_params.get("family", ""))
     draw_busy(view.busy)
     if st.session_state["show"] != SECTIONS[0]:  # A key was chosen to be looked at.

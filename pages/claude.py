@@ -11,6 +11,7 @@ from core.ui.claude_dials import draw_dials
 from core.ui.claude_now import draw_now
 from core.ui.claude_tables import draw_errors, draw_models
 from core.ui.live_chart import live_controls, live_view
+from core.ui.redraw import redraw_when_changed
 
 ui.guard("viewer")
 services = ui.services()
@@ -31,15 +32,7 @@ def live() -> None:
         panels.draw_notices(view)
     panels.draw_numbers(view, services.settings)
     draw_now(view)
-    redraw_when_changed(window)
-
-
-def redraw_when_changed(seen: object) -> None:
-    """Run the whole page again when what it draws outside the fragment has changed."""
-    before = st.session_state.get("claude_seen")
-    st.session_state["claude_seen"] = seen
-    if before is not None and before != seen:
-        st.rerun()
+    redraw_when_changed("claude_seen", window)
 
 
 @st.fragment(run_every="10s")

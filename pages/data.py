@@ -8,6 +8,7 @@ from core.ui.generate_panel import generate_form
 from core.ui.import_panel import import_form
 from core.ui.operation_panels import draw_message as draw_cancel_message
 from core.ui.operation_panels import running_operation, toast_ended
+from core.ui.redraw import redraw_when_changed
 
 ui.guard("viewer")
 services = ui.services()
@@ -23,15 +24,7 @@ def live() -> None:
     for operation in operations:
         running_operation(operation, panels.now())
     toast_ended(operations)
-    redraw_when_changed((tuple(operation.id for operation in operations), services.setup.finished.is_set()))
-
-
-def redraw_when_changed(seen: object) -> None:
-    """Run the whole page again when something was started or is over: forms and outcome are drawn outside the fragment."""
-    before = st.session_state.get("data_seen")
-    st.session_state["data_seen"] = seen
-    if before is not None and before != seen:
-        st.rerun()
+    redraw_when_changed("data_seen", (tuple(operation.id for operation in operations), services.setup.finished.is_set()))
 
 
 live()

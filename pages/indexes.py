@@ -10,6 +10,7 @@ from core.ui.index_actions import chosen_indexes
 from core.ui.index_preflight import statement_form
 from core.ui.index_tables import found_table, set_table
 from core.ui.operation_panels import draw_message, toast_ended
+from core.ui.redraw import redraw_when_changed
 
 ui.guard("viewer")
 services = ui.services()
@@ -51,14 +52,6 @@ def tables(show: str) -> None:
 def chosen() -> list[str]:
     """The indexes of the set that the address names."""
     return [name for name in st.query_params.get("index", "").split(",") if name]
-
-
-def redraw_when_changed(key: str, now_seen: object) -> None:
-    """Run the whole page again when what it draws outside the fragment has changed."""
-    before = st.session_state.get(key)
-    st.session_state[key] = now_seen
-    if before is not None and before != now_seen:
-        st.rerun()
 
 
 draw_proof_message()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
@@ -13,7 +13,7 @@ from core.operations import Operation
 from core.platform.panel import Panel, within
 from core.platform.preparing import KIND, MOST_LEADS, Preparation, Wanted, prepare_line
 from core.ui.lead_list import market_filter, score_filter
-from core.ui.operation_panels import MESSAGE, STATES, draw_message, running_operation, toast_ended
+from core.ui.operation_panels import MESSAGE, STATES, draw_asking, running_of
 from core.ui.session import attempt, guard, operator, run, services
 from core.ui.text import plain
 from core.ui.verdict import span
@@ -40,7 +40,7 @@ def prepare_panel(markets: Mapping[str, str]) -> None:
         market, least = market_filter(markets), score_filter()
         limit = int(st.number_input("Leads at most", 1, MOST_LEADS, LEADS_ASKED, step=500, key="leads", bind="query-params"))
     wanted = Wanted(market=market, min_score=least, limit=limit)
-    running = bool(_running())
+    running = bool(running_of(KIND))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Dry run", icon=":material/calculate:", key="prepare_plan", on_click=_plan, args=(wanted,))
         st.button(
@@ -52,25 +52,9 @@ def prepare_panel(markets: Mapping[str, str]) -> None:
     st.fragment(_work, run_every="1s" if running else "5s")(running)
 
 
-def _running() -> tuple[Operation, ...]:
-    """Preparations under way in any process."""
-    found = run(services().activity.running()).value
-    return tuple(item for item in found.operations if item.kind == KIND) if found else ()
-
-
 def _work(polling: bool) -> None:
-    operations = _running()
-    if bool(operations) != polling:
-        st.rerun()
-    draw_message()
     now = datetime.now(UTC)
-    for operation in operations:
-        running_operation(operation, now)
-    if operations and (held := services().claude_parts.scheduler.stats().hold_seconds_left):
-        st.warning(
-            f"Background work is held for {span(timedelta(seconds=held))} more; it goes on then.", icon=":material/pause:"
-        )
-    toast_ended(operations)
+    operations = draw_asking(KIND, now, polling=polling)
     if not operations:
         _last(run(within(services().preparing.newest())), now)
 

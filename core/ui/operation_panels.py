@@ -154,6 +154,28 @@ def cancel_operation(operation_id: int) -> None:
     st.session_state[MESSAGE] = attempt(services().operations.cancel(operation_id, operator()))
 
 
+def running_of(kind: str) -> tuple[Operation, ...]:
+    """The operations of one kind that run now, in any process."""
+    found = run(services().activity.running()).value
+    return tuple(item for item in found.operations if item.kind == kind) if found else ()
+
+
+def draw_asking(kind: str, now: datetime, *, polling: bool) -> tuple[Operation, ...]:
+    """The operations of a kind that asks Claude in the background, in a fragment; the page is drawn anew at begin and end."""
+    operations = running_of(kind)
+    if bool(operations) != polling:
+        st.rerun()
+    draw_message()
+    for operation in operations:
+        running_operation(operation, now)
+    if operations and (held := services().claude_parts.scheduler.stats().hold_seconds_left):
+        st.warning(
+            f"Background work is held for {span(timedelta(seconds=held))} more; it goes on then.", icon=":material/pause:"
+        )
+    toast_ended(operations)
+    return operations
+
+
 def draw_message() -> None:
     """What the last action came to, when it went wrong."""
     if message := st.session_state.get(MESSAGE):

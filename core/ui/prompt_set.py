@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ from core.platform.prompt_inputs import SET_MOST, InputSet
 from core.platform.prompt_lines import ask_line
 from core.platform.prompt_sets import KIND, SetRequest
 from core.platform.prompt_trials import Candidate
-from core.ui.operation_panels import MESSAGE, STATES, draw_message, running_operation, toast_ended
+from core.ui.operation_panels import MESSAGE, STATES, draw_asking, running_of
 from core.ui.prompt_report import draw_report
 from core.ui.session import attempt, guard, operator, run, services
 from core.ui.text import plain
@@ -52,7 +52,7 @@ def draw_set(name: str, candidates: Sequence[Candidate], markets: Mapping[str, s
     """The choice, its estimate, the start, and the run with its report."""
     wanted = _choose(markets)
     key: Key = (name, wanted, tuple(candidate.label for candidate in candidates))
-    running, texts = _running(), tuple(candidates)
+    running, texts = running_of(KIND), tuple(candidates)
     busy = "A set runs already: one at a time." if running else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Estimate", icon=":material/calculate:", key="set_plan", on_click=_plan, args=(key, wanted, texts))
@@ -139,24 +139,9 @@ def _estimate(plan: Plan, texts: int) -> None:
         st.warning("The budget may end first; what is then not asked is counted as failed.", icon=":material/savings:")
 
 
-def _running() -> tuple[Operation, ...]:
-    found = run(services().activity.running()).value
-    return tuple(item for item in found.operations if item.kind == KIND) if found else ()
-
-
 def _work(name: str, polling: bool) -> None:
-    operations = _running()
-    if bool(operations) != polling:
-        st.rerun()
-    draw_message()
     now = datetime.now(UTC)
-    for operation in operations:
-        running_operation(operation, now)
-    if operations and (held := services().claude_parts.scheduler.stats().hold_seconds_left):
-        st.warning(
-            f"Background work is held for {span(timedelta(seconds=held))} more; it goes on then.", icon=":material/pause:"
-        )
-    toast_ended(operations)
+    draw_asking(KIND, now, polling=polling)
     panel = run(within(services().prompt_lab.sets.newest(name)))
     if panel.error:
         st.warning(f"The last set is not known: {plain(panel.error)} {plain(panel.next_step)}", icon=":material/cloud_off:")
