@@ -19,6 +19,7 @@ if HISTORY not in ("console", "platform"):
 METADATA = schema.console if HISTORY == "console" else schema.platform
 VERSION_TABLE = f"{HISTORY}_schema_version" if HISTORY == "platform" else "schema_version"
 VERSION_SCHEMA = "console" if HISTORY == "console" else None
+PARTITIONS = "metric_slots_"
 
 
 def database_url() -> str:
@@ -30,9 +31,11 @@ def database_url() -> str:
     return url or EmbeddedPostgres(settings.data_dir).url
 
 
-def is_ours(_item: object, _name: str | None, kind: str, reflected: bool, same: object) -> bool:
-    """The MetaData holds no performance index: those that are there are no difference, whoever built them."""
-    return not (HISTORY == "platform" and kind == "index" and reflected and same is None)
+def is_ours(_item: object, name: str | None, kind: str, reflected: bool, same: object) -> bool:
+    """The MetaData holds no performance index and no partition: those that are there are no difference."""
+    if HISTORY == "console":
+        return not (kind == "table" and reflected and (name or "").startswith(PARTITIONS))
+    return not (kind == "index" and reflected and same is None)
 
 
 def configure(connection: sa.Connection | None = None) -> None:

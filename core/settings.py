@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 
@@ -110,6 +111,19 @@ class Settings:
     target_cache_read_p95_seconds: float = 0.005
     target_claude_mean_seconds: float = 2.0  # Of what a person waits for; rehearsal is never judged.
     target_claude_hit_rate: float = 0.8
+    target_error_share: float = 0.01  # Of requests answered with 5xx.
+    target_uptime_share: float = 0.999  # Of slots of ten seconds in which /readyz was 200.
+    target_cpu_share: float = 0.8
+    target_memory_share: float = 0.85
+    target_process_memory_bytes: int = 1_500_000_000
+    target_disk_share: float = 0.9
+
+    # Alerts: where critical ones are told at once, and warnings in one note a day: URLs of apprise ("ntfys://topic, mailto://...").
+    # The heartbeat is asked for each minute while the console judges, so that somebody else notices when it does not.
+    alert_urls: str = _secret("")
+    alert_note_hour: int = 8
+    alert_note_zone: str = "UTC"
+    heartbeat_url: str | None = _secret()
 
     # Sample data, loaded only into an empty embedded database.
     sample_data: bool = True
@@ -146,6 +160,12 @@ class Settings:
         _check(self.rehearsal_tokens_per_second > 0, "REHEARSAL_TOKENS_PER_SECOND", "is more than 0")
         _check(0 < self.target_claude_hit_rate <= 1, "TARGET_CLAUDE_HIT_RATE", "is above 0 and at most 1")
         _check(0 < self.target_cache_hit_rate <= 1, "TARGET_CACHE_HIT_RATE", "is above 0 and at most 1")
+        _check_url("HEARTBEAT_URL", self.heartbeat_url, ("http", "https"))
+        _check(0 <= self.alert_note_hour <= 23, "ALERT_NOTE_HOUR", "is an hour from 0 to 23")
+        _check(_is_zone(self.alert_note_zone), "ALERT_NOTE_ZONE", "is a time zone such as America/Chicago")
+        for share in ("error", "uptime", "cpu", "memory", "disk"):
+            name = f"target_{share}_share"
+            _check(0 < getattr(self, name) <= 1, name.upper(), "is above 0 and at most 1")
         _check(self.cache_memory_max_entries >= 100, "CACHE_MEMORY_MAX_ENTRIES", "is at least 100")
         _check(
             self.cache_soft_timeout_seconds <= self.cache_hard_timeout_seconds,
@@ -212,6 +232,13 @@ def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
+        return False
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        return bool(ZoneInfo(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
 
 

@@ -26,7 +26,7 @@ from core.ports import Handle, Record
 log = logging.getLogger(__name__)
 
 # What Claude is asked for is promised in seconds, not in the milliseconds of the API's other answers, so it counts apart.
-METRIC, CLAUDE_METRIC = "api_request_seconds", "api_claude_request_seconds"
+PLAIN, ASKING = "api", "api_claude"
 Handler = Callable[[Request], Awaitable[Response]]
 RETRY_AFTER_SECONDS = 2  # Health's interval: by then it is known whether the server is back.
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
@@ -38,10 +38,10 @@ class Endpoint:
     """Runs one handler and answers for it."""
 
     def __init__(
-        self, handler: Handler, route: str, methods: Sequence[str], get_record: Callable[[], Record], metric: str = METRIC
+        self, handler: Handler, route: str, methods: Sequence[str], get_record: Callable[[], Record], kind: str = PLAIN
     ) -> None:
         self._handler = handler
-        self._metric = metric
+        self._kind = kind
         self._route = route
         self._methods = methods
         self._get_record = get_record
@@ -83,10 +83,10 @@ class Endpoint:
     def _record(self, seconds: float, status: int) -> None:
         record = self._get_record()
         if self._bound is None or self._bound[0] is not record:  # Tests run one set of services after another.
-            self._bound = (record, record.handle(self._metric, (self._route,)))
+            self._bound = (record, record.handle(f"{self._kind}_request_seconds", (self._route,)))
         self._bound[1].record(seconds)
         if status >= 400:
-            record.count("api_errors", 1, (self._route, f"{status // 100}xx"))
+            record.count(f"{self._kind}_errors", 1, (self._route, f"{status // 100}xx"))
 
     def _problem(self, error: Exception, request_id: bytes) -> Response:
         if isinstance(error, Invalid):

@@ -16,9 +16,11 @@ LABEL_NAMES = {
     "api_request_seconds": ("route",),
     "api_claude_request_seconds": ("route",),
     "api_errors": ("route", "status"),
+    "api_claude_errors": ("route", "status"),
     "database_query_seconds": ("query",),
     "database_errors": ("query",),
     "database_slow_queries": ("query",),
+    "system_network_bytes": ("way",),
 }
 
 

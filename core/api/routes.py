@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from core.api.answers import JSON, gzipped
 from core.api.claude_routes import claude_specs
-from core.api.endpoint import CLAUDE_METRIC, METRIC, Endpoint
+from core.api.endpoint import ASKING, PLAIN, Endpoint
 from core.api.health_routes import health_specs
 from core.api.openapi import openapi_document
 from core.api.platform_routes import platform_specs
@@ -34,8 +34,8 @@ def build_routes(get_reach: GetReach, further: Sequence[BaseRoute] = ()) -> list
 
 def _route(spec: RouteSpec, get_reach: GetReach) -> Route:
     methods = ("GET", "HEAD") if spec.method == "GET" else (spec.method,)
-    metric = CLAUDE_METRIC if spec.asks_claude else METRIC
-    return Route(spec.path, Endpoint(spec.handler, spec.path, methods, lambda: get_reach().services.monitor, metric))
+    kind = ASKING if spec.asks_claude else PLAIN
+    return Route(spec.path, Endpoint(spec.handler, spec.path, methods, lambda: get_reach().services.monitor, kind))
 
 
 def _openapi_spec(specs: Sequence[RouteSpec]) -> RouteSpec:

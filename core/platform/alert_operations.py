@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from core.errors import DependencyError, OperationError, UsageError
-from core.monitor.alerts import Alerts
-from core.monitor.notifier import Delivery
+from core.monitor.alerts.alerts import Alerts
+from core.monitor.alerts.notifier import Delivery
 from core.operations import OperationRequest, Operations, run_short
 
 log = logging.getLogger(__name__)

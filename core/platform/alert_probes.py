@@ -8,9 +8,9 @@ from typing import Literal
 from core.cache.warming.schedule import Scheduled
 from core.database.pool import DatabaseStats
 from core.monitor import Recorder
-from core.monitor.judge import Reading
-from core.monitor.readings import Probe
-from core.monitor.uptime import Uptime
+from core.monitor.alerts.judge import Reading
+from core.monitor.alerts.readings import Probe
+from core.monitor.alerts.uptime import Uptime
 from core.settings import Settings
 
 State = Literal["fine", "not_fine", "cannot_tell"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.monitor.alert_view import AlertsView
-from core.monitor.judge import CRITICAL
+from core.monitor.alerts.judge import CRITICAL
+from core.monitor.alerts.view import AlertsView
 from core.platform.verdict import Verdict
 
 STALE_SECONDS = 30.0
@@ -20,8 +20,8 @@ def judge_alerts(view: AlertsView) -> Verdict:
         worst = view.open[0]
         more = f", and {len(view.open) - 1} more" if len(view.open) > 1 else ""
         how = "" if worst.level == CRITICAL else "warning: "
-        runbook = next((item.rule.runbook for item in view.rules if item.rule.name == worst.cause), "")
-        return Verdict("not_fine", view.moment(worst.opened_at), f"{how}{worst.title}{more}", runbook)
+        began = min(breach.since for breach in worst.breaches)
+        return Verdict("not_fine", view.moment(began), f"{how}{worst.title}{more}", view.advice(worst))
     requests = [item for item in view.rules if item.rule.requests]
     if all(item.condition.state in ("no_data", "warming_up", "stale") for item in requests):
         warming = any(item.condition.state == "warming_up" for item in requests)
@@ -30,4 +30,4 @@ def judge_alerts(view: AlertsView) -> Verdict:
     last = view.resolved[0].resolved_at if view.resolved else None
     since = max((item.condition.since for item in requests), default=view.now) if last is None else last
     kept = sum(item.condition.state == "ok" for item in view.rules)
-    return Verdict("fine", view.moment(since), f"{kept} of {len(view.rules)} rules are kept, the others have nothing to judge by")
+    return Verdict("fine", view.moment(since), f"{kept} of {len(view.rules)} rules are kept, the others cannot be judged")

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from core.monitor.alert_book import AlertBook, AlertWords
-from core.monitor.alert_records import AlertRecords
-from core.monitor.alerts import AlertParts, Alerts
+from core.monitor.alerts.alerts import AlertParts, Alerts
+from core.monitor.alerts.book import AlertBook, AlertWords
+from core.monitor.alerts.notifier import Notifier
+from core.monitor.alerts.readings import Readings
+from core.monitor.alerts.records import AlertRecords
+from core.monitor.alerts.rules import load_rules
+from core.monitor.alerts.telling import NoteHour
 from core.monitor.clock import SteadyClock
-from core.monitor.notifier import Notifier
-from core.monitor.readings import Readings
-from core.monitor.rules import load_rules
-from core.monitor.telling import NoteHour
 from core.operations import Operations
 from core.platform.alert_operations import AlertOperations
 from core.platform.alert_probes import alert_probes

@@ -48,7 +48,15 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
         cache.families.add(family)
     activity = Activity(operations)
     indexes = IndexOperations(
-        settings, database, store, operations, setup, Indexes(queries, IndexSet()), queries, follows=console
+        settings,
+        database,
+        ground.database_parts.looking,
+        store,
+        operations,
+        setup,
+        Indexes(queries, IndexSet()),
+        queries,
+        follows=console,
     )
     warming = Warming(settings, cache, database, operations, setup, schedules=console)
     cache_overview = CacheOverview(settings, monitor, cache_parts, cache, health, warming)
@@ -84,7 +92,7 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
         database_overview=DatabaseOverview(settings, monitor, ground.database_parts, queries, health),
         database_operations=DatabaseOperations(settings, monitor, ground.database_parts, queries, operations),
         indexes=indexes,
-        index_overview=IndexOverview(database, indexes, operations, activity),
+        index_overview=IndexOverview(ground.database_parts.looking, indexes, operations, activity),
         traffic=Traffic(settings, operations),
         warming=warming,
         cache_overview=cache_overview,

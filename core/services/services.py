@@ -19,7 +19,7 @@ from core.embedded import EmbeddedServer
 from core.errors import CoreError
 from core.health import Health
 from core.monitor import Recorder
-from core.monitor.alerts import Alerts
+from core.monitor.alerts.alerts import Alerts
 from core.monitor.history import MetricHistory
 from core.monitor.system import SystemMonitor
 from core.operations import Operations

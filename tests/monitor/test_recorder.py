@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from core.monitor import Recorder
 from core.monitor.registry import MAX_SERIES
+from core.monitor.windows import summary
 from tests.monitor.manual_clock import START, ManualClock
 from tests.support import wait_until_async
 
@@ -91,6 +93,20 @@ def test_windows_are_exact(recorder: Recorder, clock: ManualClock, window_second
     assert total.mean == pytest.approx(expected.mean())
     assert total.max == 3.699
     assert total.p95 == pytest.approx(expected[math.ceil(0.95 * window_seconds) - 1], rel=0.01)
+
+
+def test_a_long_window_is_the_sum_of_its_tens(clock: ManualClock) -> None:
+    """Whether summed of minutes or of tens, wherever in a minute it begins, and with a long gap inside."""
+    clock.advance(7)
+    recorder = Recorder(clock.steady)
+    for second in range(4_000):
+        _second(recorder, clock, [second / 1000] if second % 7 and not 600 < second < 2_000 else [])
+        if second % 997 == 3 or 3_680 < second < 3_700:
+            for window_seconds in (900, 3_600):
+                window, [(_, slots)] = recorder.cut("request_seconds", window_seconds)
+                whole, total = summary("request_seconds", (), slots, window), recorder.total("request_seconds", window_seconds)
+                assert replace(total, mean=None) == replace(whole, mean=None)
+                assert total.mean == pytest.approx(whole.mean)
 
 
 def test_a_rate_is_over_the_time_that_was_watched(recorder: Recorder, clock: ManualClock) -> None:

@@ -1,0 +1,1 @@
+"""Alerts: rules judged over what the recorder knows, incidents as stories, and who is told."""
