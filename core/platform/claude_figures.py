@@ -66,10 +66,6 @@ class ClaudeFigures:
         reads = self.hits + self.misses
         return self.hits / reads if reads else None
 
-    def answered_by(self, how: str) -> int:
-        """Answers that came about in one way."""
-        return next((item.count for item in self.answered if item.kind == how), 0)
-
 
 def claude_figures(monitor: Recorder, scope: Scope, window_seconds: int) -> ClaudeFigures:
     """The figures of a window of 60, 300, 900 or 3600 seconds."""

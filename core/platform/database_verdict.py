@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.database.pool import DatabaseStats
+from core.database.pool import TRANSACTION, DatabaseStats
 from core.database.sessions import ServerSessions
+from core.database.statements import AD_HOC
 from core.health import DependencyStatus
 from core.monitor import SeriesSnapshot
 from core.platform.panel import Panel
@@ -111,7 +112,9 @@ def _missed(settings: Settings, facts: DatabaseFacts) -> Verdict | None:
     if slowest is None:
         return Verdict("not_fine", None, reason, "Look at the slowest queries below.")
     share = f"{slowest.name} alone takes {slowest.share:.0%} of the time"
-    return Verdict("not_fine", None, f"{reason}; {share}", f"Choose {slowest.name} below: its plan shows which rows it reads.")
+    named = slowest.name not in (TRANSACTION, AD_HOC)
+    step = "Choose it below: its plan shows which rows it reads." if named else "Whole server below shows its statements."
+    return Verdict("not_fine", None, f"{reason}; {share}", step)
 
 
 def _fine(settings: Settings, facts: DatabaseFacts) -> Verdict:

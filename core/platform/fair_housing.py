@@ -17,7 +17,6 @@ ProtectedClass = Literal["race", "religion", "sex", "familial_status", "national
 FindingLevel = Literal["remove", "look"]
 
 PHRASES_FILE = Path(__file__).with_name("fair_housing.toml")
-DISCLAIMER = "A list of phrases, not legal advice: it knows neither every phrase nor state and local law."
 # One sign for one, so that positions stay: hyphens and apostrophes that word processors and models write.
 _PLAIN_SIGNS = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2018\u2019", "-----''")
 _GAP = r"[\s\-]+"

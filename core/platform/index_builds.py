@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from core.database.indexes.progress import PHASES, TOTAL, thousandths
-from core.database.indexes.waits import who
+from core.database.indexes.waits import way_out, who
 from core.database.pool import Database
 
 StepState = Literal["done", "now", "next"]
@@ -30,7 +30,7 @@ ETA_FROM = 20  # Thousandths: before, the time taken says too little.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexBuild:
-    """One build: `done` in thousandths, `until` where its phase ends; `waits_for` names those who keep it waiting."""
+    """One build: `done` in thousandths, `until` where its phase ends; `waits_for`: who keeps it waiting, and what ends that."""
 
     index: str
     table: str
@@ -66,7 +66,7 @@ async def load_builds(database: Database) -> tuple[IndexBuild, ...]:
     rows = await database.fetch_all("index_builds")
     pids = sorted({pid for row in rows for pid in row["blocked_by"] or ()})
     waits = await database.fetch_all("index_waits", pids) if pids else []
-    names = {row["pid"]: who(row) for row in waits}
+    names = {row["pid"]: f"{who(row)}. {way_out(row)}" for row in waits}
     return tuple(_build(row, names) for row in rows if row["index_name"])
 
 

@@ -57,11 +57,11 @@ class IndexView:
 class IndexOverview:
     """Loads the index page's view."""
 
-    def __init__(self, database: Database, indexes: IndexOperations, operations: Operations, activity: Activity) -> None:
+    def __init__(self, looking: Database, indexes: IndexOperations, operations: Operations, activity: Activity) -> None:
         self._operations, self._activity = operations, activity
         self._set = Kept(indexes.status, STATE_MAX_AGE_SECONDS)
         self._found = Kept(indexes.found, STATE_MAX_AGE_SECONDS)
-        self._builds = Kept(lambda: load_builds(database), BUILDS_MAX_AGE_SECONDS)
+        self._builds = Kept(lambda: load_builds(looking), BUILDS_MAX_AGE_SECONDS)
         self._last = Kept(self._load_last, STATE_MAX_AGE_SECONDS)
         self._view = Kept(self._load_view, VIEW_MAX_AGE_SECONDS, VIEW_TIMEOUT_SECONDS)
 

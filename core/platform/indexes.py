@@ -44,12 +44,16 @@ def _as_it_is(work: Work) -> Work:
 
 
 class IndexOperations:
-    """Answers for the indexes of the watched database and changes them."""
+    """Answers for the indexes of the watched database and changes them.
+
+    `looking` is past the pool and the recorder: what this asks is not among the figures by which the platform is judged.
+    """
 
     def __init__(
         self,
         settings: Settings,
         database: Database,
+        looking: Database,
         store: Database,
         operations: Operations,
         setup: Setup,
@@ -59,7 +63,7 @@ class IndexOperations:
         follows: bool,
         patience: Patience | None = None,
     ) -> None:
-        self._settings, self._database, self._store = settings, database, store
+        self._settings, self._database, self._looking, self._store = settings, database, looking, store
         self._operations, self._setup = operations, setup
         self._catalog, self._queries = catalog, queries
         self._follows, self._patience = follows, patience
@@ -77,12 +81,16 @@ class IndexOperations:
 
     async def status(self) -> tuple[SetIndex, ...]:
         """Every index of the set with its true state; raises DependencyError, SchemaError."""
-        async with self._database.transaction() as connection:
+        async with self._looking.transaction() as connection:
+            found = await self._catalog.status(connection)
+        if not any(one.state.comparable for one in found) or self._settings.effective_mode == "watch":
+            return found
+        async with self._database.transaction() as connection:  # Who only looks may not try a statement on a copy.
             return await self._catalog.status(connection)
 
     async def found(self) -> tuple[FoundIndex, ...]:
         """Every index of the platform's tables: size, use, and which do the same."""
-        async with self._database.transaction() as connection:
+        async with self._looking.transaction() as connection:
             return await self._catalog.found(connection, TABLES)
 
     async def preflight(self, name_or_statement: str) -> Preflight:

@@ -43,10 +43,6 @@ class PromptInput:
         """Those values that a prompt has variables for."""
         return {name: self.values[name] for name in prompt.variables if name in self.values}
 
-    def lacks(self, prompt: PromptVersion) -> tuple[str, ...]:
-        """The variables of a prompt that these values leave open."""
-        return tuple(name for name in prompt.variables if name not in self.values)
-
     def with_values(self, values: Mapping[str, str]) -> PromptInput:
         """The same input with values written by hand beside its own."""
         return replace(self, values={**values, **self.values})

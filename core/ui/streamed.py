@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Generic, TypeVar
 
 import streamlit as st
@@ -62,17 +61,6 @@ class Streamed(Generic[T]):
             if close is not None:
                 await close()
         return last[0]
-
-
-@contextmanager
-def streaming(*streams: AsyncIterator[str | T]) -> Iterator[tuple[Streamed[T], ...]]:
-    """Read these streams at once; leaving ends those that are not over, as a rerun or a closed browser does."""
-    begun = tuple(Streamed(stream) for stream in streams)
-    try:
-        yield begun
-    finally:
-        for one in begun:
-            one.close()
 
 
 def draw_until_over(streams: Sequence[Streamed[T]], draw: Callable[[int, str], None]) -> None:
