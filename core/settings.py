@@ -157,6 +157,8 @@ class Settings:
         _check(self.claude_queue_max >= 1, "CLAUDE_QUEUE_MAX", "is at least 1")
         _check(0 <= self.claude_interactive_reserve < 1, "CLAUDE_INTERACTIVE_RESERVE", "is at least 0 and below 1")
         _check(self.claude_budget_day_usd >= 0, "CLAUDE_BUDGET_DAY_USD", "is 0 or more")
+        each = self.claude_budget_operator_day_usd
+        _check(each is None or each >= 0, "CLAUDE_BUDGET_OPERATOR_DAY_USD", "is 0 or more")
         _check(self.rehearsal_tokens_per_second > 0, "REHEARSAL_TOKENS_PER_SECOND", "is more than 0")
         _check(0 < self.target_claude_hit_rate <= 1, "TARGET_CLAUDE_HIT_RATE", "is above 0 and at most 1")
         _check(0 < self.target_cache_hit_rate <= 1, "TARGET_CACHE_HIT_RATE", "is above 0 and at most 1")
@@ -174,7 +176,7 @@ class Settings:
         _check(min(self.sample_leads, self.sample_interactions, self.sample_properties) >= 0, "SAMPLE_LEADS", "is 0 or more")
         for name in self.__slots__:
             if name.endswith("_seconds"):
-                _check(getattr(self, name) > 0, name.upper(), "is more than 0 seconds")
+                _check(0 < getattr(self, name) < float("inf"), name.upper(), "is more than 0 seconds, and not endless")
 
     @property
     def database_embedded(self) -> bool:

@@ -11,6 +11,7 @@ from core.ui.database_sessions import sessions_panel
 from core.ui.live_chart import live_controls, live_view
 from core.ui.operation_panels import draw_message as draw_cancel_message
 from core.ui.operation_panels import running_operation, toast_ended
+from core.ui.redraw import redraw_when_changed
 
 ui.guard("viewer")
 services = ui.services()
@@ -24,7 +25,7 @@ def live() -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Now", anchor=False, width="content")
         window = live_controls(panels.WINDOWS, panels.DEFAULT_WINDOW)
-    view = ui.run(services.database_overview.load(window.window_seconds))
+    view = ui.run(services.database_overview.load(window.recent_seconds))
     with head:
         panels.draw_verdict(view)
     panels.draw_numbers(view.facts, services.settings)
@@ -32,22 +33,14 @@ def live() -> None:
     running = tuple(item for item in services.operations.running_here() if item.kind == "proof")
     for operation in running:
         running_operation(operation, view.loaded_at)
-    redraw_when_changed((window, tuple(item.id for item in running), view.facts.status.state))
+    redraw_when_changed("database_seen", (window, tuple(item.id for item in running), view.facts.status.state))
     toast_ended(running)  # After the redraw, which would take the toast with it.
-
-
-def redraw_when_changed(seen: object) -> None:
-    """Run the whole page again when what it draws outside the fragment has changed."""
-    before = st.session_state.get("database_seen")
-    st.session_state["database_seen"] = seen
-    if before is not None and before != seen:
-        st.rerun()
 
 
 @st.fragment(run_every="2s")
 def section() -> None:
     """What is shown below the charts, renewed while it is looked at."""
-    view = ui.run(services.database_overview.load(live_view(panels.DEFAULT_WINDOW).window_seconds))
+    view = ui.run(services.database_overview.load(live_view(panels.DEFAULT_WINDOW).recent_seconds))
     if show == "Sessions":
         sessions_panel(view.facts.sessions)
     elif show == "Whole server":
@@ -70,4 +63,4 @@ if show == "Your SQL":
 else:
     section()
     if show == "Queries" and chosen:
-        query_details(chosen, live_view(panels.DEFAULT_WINDOW).window_seconds)
+        query_details(chosen, live_view(panels.DEFAULT_WINDOW).recent_seconds)

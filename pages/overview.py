@@ -6,6 +6,8 @@ from core import ui
 from core.ui import overview_panels as panels
 from core.ui.live_chart import live_view
 from core.ui.live_panels import traffic_charts, traffic_numbers
+from core.ui.machine_panel import this_machine
+from core.ui.redraw import redraw_when_changed
 from core.ui.traffic_panel import make_traffic
 from core.ui.verdict import draw_verdict
 
@@ -23,19 +25,14 @@ def live() -> None:
     panels.dependency_cards(view)
     panels.row_counts(view.counts, services.overview.environment().data_note, view.loaded_at)
     window = traffic_numbers(services.monitor, services.settings)
-    redraw_when_changed((window, services.setup.finished.is_set(), view.first_steps, services.traffic.running() is None))
-
-
-def redraw_when_changed(seen: object) -> None:
-    """Run the whole page again when what it draws outside the fragment has changed."""
-    before = st.session_state.get("overview_seen")
-    st.session_state["overview_seen"] = seen
-    if before is not None and before != seen:
-        st.rerun()
+    redraw_when_changed(
+        "overview_seen", (window, services.setup.finished.is_set(), view.first_steps, services.traffic.running() is None)
+    )
 
 
 live()
 traffic_charts(services.settings, live_view())
+this_machine(live_view())
 chart, steps = st.columns([2, 1], gap="medium")
 with chart:
     panels.market_prices(ui.run(services.overview.market_prices()))

@@ -21,7 +21,7 @@ FILE_LIMITS = {"core": 300, "pages": 120, "app.py": 120, "tests": 400}  # lines
 FUNCTION_LIMIT = 50  # lines, decorators and docstring included
 LARGER: dict[str, tuple[int, str]] = {
     # path or path:function -> lines, reason
-    "core/services/build.py:build_services": (65, "the parts list of a process: one line for each service"),
+    "core/services/build.py:build_services": (75, "the parts list of a process: one line for each service"),
 }
 
 # Rule 1: what a page may never import. Rule 4: what alembic/env.py may import of core.

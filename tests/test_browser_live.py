@@ -109,13 +109,13 @@ def test_a_zoom_is_kept(page: Page, console: ConsoleProcess) -> None:
     assert chart.evaluate(RANGE) != shown
 
 
-def test_both_charts_share_one_poll_and_one_plotly(page: Page, console: ConsoleProcess) -> None:
-    """Two charts cost one request a refresh, and plotly.js is loaded once; the window is in the address."""
+def test_all_charts_share_one_poll_and_one_plotly(page: Page, console: ConsoleProcess) -> None:
+    """Four charts cost one request a refresh, and plotly.js is loaded once; the window is in the address."""
     polls, scripts = _polls(page), list[str]()
     page.on("request", lambda request: scripts.append(request.url) if "plotly-" in request.url else None)
     page.goto(f"{console.url}/?window=1h")
     _chart(page)
-    expect(page.locator(".live-chart .js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".live-chart .js-plotly-plot")).to_have_count(4)
     page.wait_for_timeout(3_000)
 
     both = ("window=3600", "series=api_request_seconds", "series=database_query_seconds")
@@ -125,6 +125,20 @@ def test_both_charts_share_one_poll_and_one_plotly(page: Page, console: ConsoleP
     with page.expect_request("**/api/live?window=300**", timeout=10_000):
         page.get_by_text("5m", exact=True).click()
     assert "window=1h" not in page.url
+
+
+def test_a_long_window_says_whose_history_it_is_and_keeps_its_zoom(page: Page, console: ConsoleProcess) -> None:
+    """The day comes from the console's store, with the moment since which there is any."""
+    with page.expect_request("**/api/live?window=21600&process=all**", timeout=30_000):
+        page.goto(f"{console.url}/?window=6h")
+    chart = page.locator(".live-chart").filter(has_text="CPU and memory in use")
+    expect(chart.locator(".live-chart__state")).to_contain_text("since", timeout=90_000)
+    expect(chart.locator(".scatterlayer .trace").first).to_be_visible(timeout=90_000)
+    expect(chart.locator(".live-chart__state")).to_contain_text("1 process")
+
+    shown = _zoom(page, chart)
+    _wait_polls(page, 1)
+    assert chart.evaluate(RANGE) == shown
 
 
 def test_a_cut_shows_as_stale_and_heals(page: Page, console: ConsoleProcess) -> None:

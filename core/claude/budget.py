@@ -17,7 +17,7 @@ from typing import Literal
 from core.claude.budget_pot import AGAIN_SECONDS, BudgetPot
 from core.claude.costs import Prices
 from core.claude.messages import Ask, AttemptRecord, MessageRequest
-from core.errors import ClaudeOverBudget, CoreError
+from core.errors import ClaudeDown, ClaudeOverBudget, CoreError
 from core.ports import Rows
 from core.tasks import end_tasks
 
@@ -30,10 +30,9 @@ WARNING_SHARE = 0.8
 EVERYBODY = ""  # The operator's name of the budget in total.
 IDLE_SECONDS = 60.0  # Unused for so long, a lease goes back to the store.
 KEEP_SECONDS = 15.0
-# How an exchange ended whose usage is all that is paid for. Any other answer with an error status costs nothing, nor does what
-# never reached the API; what timed out or was cut off may have cost anything up to its bound.
+# How an exchange ended whose usage is all that is paid for. An error status costs nothing, nor does an answer that is none of
+# the Messages API, nor what never reached it; what timed out, was dropped or cut off may have cost anything up to its bound.
 COUNTED = frozenset({"ok", "refused", "truncated", "thinking_only", "invalid"})
-NEVER_SENT = frozenset({"down"})
 
 
 def _utc_now() -> datetime:
@@ -156,8 +155,8 @@ class Budget:
             return 0.0
         if record.outcome in COUNTED:
             return self._prices.most_cost_usd(record.model, record.usage)
-        refused = record.status is not None and record.status >= 400
-        return 0.0 if refused or record.outcome in NEVER_SENT else None
+        refused = record.status is not None and (record.status >= 400 or record.outcome == ClaudeDown.kind)
+        return 0.0 if refused or not record.reached else None
 
     def count_unknown(self, usd: float) -> None:
         """Remember that this much was kept for an exchange whose cost nobody can tell."""
@@ -189,7 +188,7 @@ class Budget:
         name = f"{whose}{kind} of {pot.limit_usd:g} dollars a day"
         if refusal is not None and refusal.error is not None:
             return ClaudeOverBudget(
-                f"{name} cannot be checked: {refusal.error} Nothing was sent.",
+                f"{name} cannot be checked: {str(refusal.error).rstrip('.')}. Nothing was sent.",
                 "See to the console's store, which the overview names; it goes on by itself. Until then the rules answer.",
                 retry_after_seconds=AGAIN_SECONDS,
             )

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from core.claude.answer_log import AnswerLog
 from core.claude.costs import Prices
 from core.claude.feeds import Feed, Feeds
-from core.claude.kept import answer_of, kept_form
+from core.claude.kept import answer_of, kept_form, reply_of
 from core.claude.messages import Answer, Ask, AttemptRecord, OnAttempt, OnText, Reply, Usage
 from core.claude.outcomes import Outcomes
 from core.claude.repair import repair_request
@@ -92,11 +92,10 @@ class Claude:
         started = _clock()
         try:
             async with asyncio.timeout(ask.deadline_seconds + GRACE_SECONDS):
-                if caching is None or fresh:
+                if caching is None:
                     answer = await self._made(ask, check, on_text, started, on_attempt)
-                    if caching is not None:
-                        key = self.key(ask, caching)
-                        await self._cache.set(key, kept_form(answer), ttl_seconds=caching.ttl_seconds, tags=caching.tags)
+                elif fresh:
+                    answer = await self._anew(ask, caching, check, on_text, started, on_attempt)
                 else:
                     answer = await self._kept(ask, caching, check, on_text, started)
         except TimeoutError:
@@ -141,6 +140,14 @@ class Claude:
                 group.create_task(worker(), name="claude ask_many")
         return [answers[position] for position in range(len(asks))]
 
+    async def _anew(
+        self, ask: Ask, caching: Caching, check: Check | None, on_text: OnText | None, started: float,
+        on_attempt: OnAttempt | None = None,
+    ) -> Answer:  # fmt: skip
+        answer = await self._made(ask, check, on_text, started, on_attempt)
+        await self._cache.set(self.key(ask, caching), kept_form(answer), ttl_seconds=caching.ttl_seconds, tags=caching.tags)
+        return answer
+
     async def _kept(self, ask: Ask, caching: Caching, check: Check | None, on_text: OnText | None, started: float) -> Answer:
         key = self.key(ask, caching)
         mine: list[Answer] = []
@@ -159,6 +166,9 @@ class Claude:
             if mine:
                 return replace(mine[0], cache_outcome=read.outcome, cache_reason=read.reason)
             answer = answer_of(read, _clock() - started)
+            if answer is None or (check is not None and check(reply_of(answer))):  # Kept before its check was what it is now.
+                anew = await self._anew(ask, caching, check, on_text, started)
+                return replace(anew, cache_outcome="miss", cache_reason="unusable")
             return replace(answer, cache_reason=feed.error_kind or read.reason) if read.outcome == "stale" else answer
 
     async def _fed(self, ask: Ask, feed: Feed, check: Check | None, started: float) -> Answer:

@@ -12,11 +12,12 @@ from core.claude.messages import AttemptRecord, RateHeadroom, Usage
 
 
 class Exchange:
-    """Filled as the exchange goes on; `begun` says whether anything was sent."""
+    """Filled as the exchange goes on; `begun` says whether anything was to be sent, `reached` whether it can have arrived."""
 
     def __init__(self, model: str) -> None:
         self.model = model
         self.begun = False
+        self.reached = True
         self.outcome = "other"
         self.status: int | None = None
         self.request_id = ""
@@ -62,5 +63,6 @@ class Exchange:
             first_token_seconds=self.first_token_seconds,
             usage=self.usage,
             retry_after_seconds=self.retry_after_seconds,
+            reached=self.reached,
             headroom=self.headroom,
         )

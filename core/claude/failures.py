@@ -76,6 +76,9 @@ BROKEN = (
 )
 
 
+NEVER_REACHED = (httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol)
+
+
 class named:  # noqa: N801 - reads as a clause: `with named(exchange, request, key):`
     """Raises ClaudeErrors in place of what the SDK raises; of an error that holds the answer's body no cause is kept."""
 
@@ -146,6 +149,7 @@ class named:  # noqa: N801 - reads as a clause: `with named(exchange, request, k
 
     def _of_transport(self, error: Exception) -> ClaudeError:
         cause = error.__cause__ if isinstance(error, anthropic.APIConnectionError) else error
+        self._exchange.reached = not isinstance(cause, NEVER_REACHED)
         if isinstance(cause, httpx2.ConnectTimeout):
             return ClaudeDown("The API does not take the connection in time.")
         if isinstance(cause, httpx2.TimeoutException):

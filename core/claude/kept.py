@@ -5,10 +5,11 @@ Owns that form: JSON, without who asked. A kept answer costs nothing again, so i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from core.claude.messages import Answer, Source, Usage
+from core.claude.messages import Answer, Reply, Source, Usage
 from core.ports import Read
 
 
@@ -26,9 +27,30 @@ def kept_form(answer: Answer) -> dict[str, Any]:
     }
 
 
-def answer_of(read: Read, duration_seconds: float) -> Answer:
-    """The answer that a hit or a stale read gives."""
-    kept: dict[str, Any] = read.value
+def answer_of(read: Read, duration_seconds: float) -> Answer | None:
+    """The answer that a hit or a stale read gives; None where what was kept is none."""
+    try:
+        return _answer(read.value, read, duration_seconds)
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
+def reply_of(answer: Answer) -> Reply:
+    """A kept answer in the form that checks take."""
+    return Reply(
+        text=answer.text,
+        value=answer.value,
+        thinking="",
+        model=answer.model,
+        stop_reason="end_turn",
+        usage=answer.usage,
+        request_id="",
+        first_token_seconds=None,
+        duration_seconds=0.0,
+    )
+
+
+def _answer(kept: Mapping[str, Any], read: Read, duration_seconds: float) -> Answer:
     source: Source = "stale" if read.outcome == "stale" else "rehearsal" if kept["rehearsal"] else "cache"
     return Answer(
         text=kept["text"],

@@ -106,7 +106,10 @@ class RateHeadroom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """One HTTP exchange with the API, whatever came of it; `outcome` is "ok" or the `kind` of a ClaudeError."""
+    """One HTTP exchange with the API, whatever came of it; `outcome` is "ok" or the `kind` of a ClaudeError.
+
+    `reached` is False where no connection was made, so that nothing can have been paid.
+    """
 
     model: str
     outcome: str
@@ -117,6 +120,7 @@ class AttemptRecord:
     first_token_seconds: float | None = None
     usage: Usage = Usage()
     retry_after_seconds: float | None = None
+    reached: bool = True
     headroom: Mapping[str, RateHeadroom] = field(default_factory=dict)
 
 

@@ -14,11 +14,15 @@ from core.settings import Settings
 
 @asynccontextmanager
 async def watched_database() -> AsyncIterator[Services]:
-    """Services of which the watched database is open."""
+    """Services of which the watched database is open, and the connection for looking at it."""
     settings = Settings.from_env()
     services = build_services(settings, console=False)
     async with _open(services, services.database, embedded=settings.database_embedded):
-        yield services
+        await services.database_overview.open()
+        try:
+            yield services
+        finally:
+            await services.database_overview.close()
 
 
 @asynccontextmanager

@@ -46,11 +46,7 @@ def _action(actions: Any, name: str, look: Look, text: str) -> argparse.Argument
 
 async def _looked(look: Look, options: argparse.Namespace) -> int:
     async with watched_database() as services:
-        try:
-            await services.database_overview.open()
-            return await look(services, options)
-        finally:
-            await services.database_overview.close()
+        return await look(services, options)
 
 
 async def _slow(services: Services, options: argparse.Namespace) -> int:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 CLOSE_TIMEOUT_SECONDS = 1.5
 RELEASE_TIMEOUT_SECONDS = 2.0  # For the server to confirm a cancellation; the connection is dropped then.
 ENLARGE = "Find what holds them on the page Database, or raise DATABASE_POOL_MAX where PostgreSQL has room."
+CORRECT_OPERATOR_URL = "Start that server, or correct DATABASE_OPERATOR_URL: builds, preflight and EXPLAIN go there."
 SET_OPERATOR_URL = "Set DATABASE_OPERATOR_URL to PostgreSQL itself."
 
 
@@ -150,7 +151,13 @@ class Connections:
             raise DependencyError("Builds, locks and imports need a connection past the pooler.", SET_OPERATOR_URL)
         attribute = self._attribute if url is None else session_attribute(url, read_only=settings.read_only)
         arguments = session.unlimited(settings, attribute, application_name or settings.application_name)
-        return await self._connected(url or self._url, arguments, checked=False)
+        try:
+            with translated():
+                return await self._connected(url or self._url, arguments, checked=False)
+        except DependencyDown as error:
+            if url is None:
+                raise
+            raise DependencyDown(f"At DATABASE_OPERATOR_URL: {error}", CORRECT_OPERATOR_URL) from error
 
     def size(self) -> tuple[int, int]:
         """Connections that are open, and those of them that nobody uses."""

@@ -18,6 +18,7 @@ import orjson
 from core.database.failures import translated
 from core.database.plan_tree import PlanNode, parse_plan
 from core.database.read_only import convert, parse_parameters, require_read
+from core.errors import SchemaError, UsageError
 
 if TYPE_CHECKING:
     from core.database.pool import Database
@@ -30,14 +31,17 @@ APPLICATION = "console explain"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """One run under EXPLAIN: its tree, rows, shared pages found in memory and read, and seconds as PostgreSQL took them."""
+    """One run under EXPLAIN: its tree, rows, shared pages found in memory and read, and seconds as PostgreSQL took them.
+
+    `execution_seconds` is None for a statement that was ended for its length: the plan is then what PostgreSQL expects.
+    """
 
     plan: PlanNode
     rows: int
     hit: int
     read: int
     planning_seconds: float
-    execution_seconds: float
+    execution_seconds: float | None
 
 
 class Explain:
@@ -57,14 +61,23 @@ class Explain:
             connection.terminate()
 
     async def pasted(self, sql: str, parameters: str) -> Explained:
-        """The plan of a statement that somebody pasted, with its parameters as a JSON array; raises UsageError too."""
+        """The plan of a statement that somebody pasted, with its parameters as a JSON array; raises UsageError too.
+
+        Of one that takes too long, the plan as it is expected.
+        """
         text, values = require_read(sql), parse_parameters(parameters)
         connection = await self._database.connect(application_name=APPLICATION)
         try:
             with translated():
                 async with reading(connection, self._timeout_seconds):
                     types = (await connection.prepare(text)).get_parameters()
-                return await explain(connection, text, convert(values, types), self._timeout_seconds)
+                args = convert(values, types)
+                try:
+                    return await explain(connection, text, args, self._timeout_seconds)
+                except asyncpg.QueryCanceledError:
+                    return await expected(connection, text, args, self._timeout_seconds)
+        except SchemaError as error:
+            raise UsageError(f"PostgreSQL refuses it: {str(error.__cause__).rstrip('.')}.", "Correct the statement.") from error
         finally:
             connection.terminate()
 
@@ -90,6 +103,21 @@ async def explain(connection: Connection, sql: str, args: Sequence[object], time
         read=plan.read,
         planning_seconds=answer["Planning Time"] / 1000,
         execution_seconds=answer["Execution Time"] / 1000,
+    )
+
+
+async def expected(connection: Connection, sql: str, args: Sequence[object], timeout_seconds: float) -> Explained:
+    """The plan of the statement, which is not run; raises the driver's errors."""
+    async with reading(connection, timeout_seconds):
+        found = await connection.fetchval(f"EXPLAIN (SUMMARY, FORMAT JSON) {sql}", *args)
+    answer: dict[str, Any] = orjson.loads(found)[0]
+    return Explained(
+        plan=parse_plan(answer["Plan"]),
+        rows=0,
+        hit=0,
+        read=0,
+        planning_seconds=answer["Planning Time"] / 1000,
+        execution_seconds=None,
     )
 
 

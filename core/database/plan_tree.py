@@ -12,7 +12,10 @@ MOST_CHARACTERS = 160
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanNode:
-    """One step; rows and seconds are those of all loops together, buffers in pages with the steps below included."""
+    """One step; rows and seconds are those of all loops together, buffers in pages with the steps below included.
+
+    Not `measured`: the planner's expectation alone, of a statement that was not run.
+    """
 
     kind: str
     relation: str
@@ -26,6 +29,7 @@ class PlanNode:
     hit: int
     read: int
     children: tuple[PlanNode, ...]
+    measured: bool = True
 
     @property
     def title(self) -> str:
@@ -63,7 +67,7 @@ class PlanChange:
 
 
 def parse_plan(found: Mapping[str, Any]) -> PlanNode:
-    """The tree of the "Plan" of EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)."""
+    """The tree of the "Plan" of EXPLAIN (FORMAT JSON), with ANALYZE and BUFFERS or without."""
     loops = int(found.get("Actual Loops", 1))
     milliseconds = found.get("Actual Total Time")
     removed = sum(int(value) for name, value in found.items() if name.startswith("Rows Removed by"))
@@ -80,6 +84,7 @@ def parse_plan(found: Mapping[str, Any]) -> PlanNode:
         hit=int(found.get("Shared Hit Blocks", 0)),
         read=int(found.get("Shared Read Blocks", 0)),
         children=tuple(parse_plan(child) for child in found.get("Plans", ())),
+        measured="Actual Loops" in found,
     )
 
 
@@ -92,6 +97,8 @@ def plan_lines(node: PlanNode, depth: int = 0) -> list[str]:
     pages = f"  {node.hit + node.read:,} pages" + (f", {node.read:,} of them read" if node.read else "")
     never = node.loops == 0
     figures = "  never run" if never else f"{seconds}  {node.rows:,.0f} rows{expected}{loops}{pages}"
+    if not node.measured:
+        figures = f"  {node.rows_expected:,.0f} rows expected"
     indent = "   " * depth + "     "
     lines = [f"{arrow}{node.title}{figures}", *(f"{indent}{condition}" for condition in node.conditions)]
     if node.removed_rows:

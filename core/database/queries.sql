@@ -121,6 +121,21 @@ SELECT l.id, l.market_id, l.external_id, l.name, l.email, l.phone, l.status, l.s
 FROM {leads} AS l
 WHERE l.id = $1
 
+-- name: lead_find
+-- Leads with this text, in small letters, in their name or mail address: at most $2 of them, best first, among the $3 newest by id.
+-- replica
+SELECT n.*
+FROM (
+    SELECT l.id, l.market_id, l.name, l.email, l.status, l.score, l.budget_range, l.property_type, l.assigned_agent_id,
+        l.last_interaction_at
+    FROM {leads} AS l
+    ORDER BY l.id DESC
+    LIMIT $3
+) AS n
+WHERE strpos(lower(n.name), $1) > 0 OR strpos(lower(n.email), $1) > 0
+ORDER BY n.score DESC NULLS LAST, n.id
+LIMIT $2
+
 -- name: leads_to_prepare
 -- What the canonical form of open leads is made of, best leads first: no name and no text of a person.
 WITH open AS (
@@ -1018,3 +1033,33 @@ JOIN pg_class AS c ON c.oid = i.inhrelid
 JOIN pg_class AS p ON p.oid = i.inhparent
 WHERE p.relnamespace = 'console'::regnamespace AND p.relname ~ '^metric_slots_[0-9]+$'
 ORDER BY 1, 2
+
+-- name: alert_incidents
+-- Every incident that goes on, and the $1 newest of the others.
+(SELECT i.document FROM console.alert_incidents AS i WHERE i.resolved_at IS NULL)
+UNION ALL
+(SELECT i.document FROM console.alert_incidents AS i WHERE i.resolved_at IS NOT NULL ORDER BY i.opened_at DESC LIMIT $1)
+
+-- name: alert_incident_put
+-- Store the newest state of an incident.
+INSERT INTO console.alert_incidents (key, opened_at, resolved_at, document) VALUES ($1, $2, $3, $4)
+ON CONFLICT (key) DO UPDATE
+SET opened_at = excluded.opened_at, resolved_at = excluded.resolved_at, document = excluded.document
+
+-- name: alert_silences
+-- Silences whose time is not over at $1.
+SELECT document FROM console.alert_silences WHERE until > $1
+
+-- name: alert_silence_put
+-- Store the newest state of a silence.
+INSERT INTO console.alert_silences (key, until, document) VALUES ($1, $2, $3)
+ON CONFLICT (key) DO UPDATE SET until = excluded.until, document = excluded.document
+
+-- name: alert_rules
+-- The rules that an operator gave other numbers.
+SELECT document FROM console.alert_rules
+
+-- name: alert_rule_put
+-- Store an operator's numbers of a rule.
+INSERT INTO console.alert_rules (rule, document) VALUES ($1, $2)
+ON CONFLICT (rule) DO UPDATE SET document = excluded.document

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from core.database.alert_schema import add_alert_tables
 from core.database.claude_schema import add_claude_tables
 from core.database.history_schema import add_history_tables
 
@@ -232,6 +233,7 @@ milestones = sa.Table(
 
 add_claude_tables(console)
 add_history_tables(console)
+add_alert_tables(console)
 
 
 def _select(table: sa.Table) -> str:

@@ -11,15 +11,27 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.monitor.clock import SteadyClock
 from core.monitor.distribution import Distribution, distribution
 from core.monitor.registry import Registry
+from core.monitor.slots import Slot, SlotSeries
+from core.monitor.slots_codec import StoredKey
 from core.monitor.timeline import History, Points
-from core.monitor.windows import WINDOWS_SECONDS, Cut, Labels, MetricsSnapshot, SeriesSnapshot, Window, build_snapshot, summary
+from core.monitor.windows import (
+    WINDOWS_SECONDS,
+    Cut,
+    GaugeSnapshot,
+    Labels,
+    MetricsSnapshot,
+    SeriesSnapshot,
+    Window,
+    build_snapshot,
+    summary,
+)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -128,7 +140,7 @@ class Recorder:
 
         def take() -> Distribution:
             with self._folding:
-                slots = self._window(window_seconds).of(self._registry.find(metric, labels))
+                slots = self._window(window_seconds).sums(self._registry.find(metric, labels))
             return distribution(slots)
 
         return self._view(("distribution", metric, labels, window_seconds), take)
@@ -138,6 +150,37 @@ class Recorder:
         _check_window(window_seconds)
         key = ("history", metric, window_seconds, labels)
         return self._view(key, lambda: self._take_history(metric, window_seconds, labels))
+
+    def cut(self, metric: str, window_seconds: int) -> tuple[Window, list[tuple[Labels, list[Slot]]]]:
+        """What each series of a metric did in a window."""
+        _check_window(window_seconds)
+        with self._folding:
+            window = self._window(window_seconds)
+            return window, [(item.labels, window.of(item.slots)) for item in self._registry.series() if item.metric == metric]
+
+    def gauges(self) -> tuple[GaugeSnapshot, ...]:
+        """What every gauge shows now."""
+        now = self._clock.now()
+        return tuple(GaugeSnapshot(*key, value, now - at) for key, (value, at) in self._registry.gauges())
+
+    def closed_until(self) -> int:
+        """The steady second from which on a fold may still add something."""
+        return self._end - 1
+
+    def shift_seconds(self) -> int:
+        """What to add to steady seconds to get seconds since 1970."""
+        return self._clock.shift_seconds()
+
+    def slots(self, first: int, end: int, *, labelled: bool) -> list[tuple[StoredKey, list[Slot]]]:
+        """What each series did from one steady second to another, both divisible by ten: over all labels, or by them."""
+        registry = self._registry
+        with self._folding:
+            known: Iterable[tuple[str, Labels | None, SlotSeries]] = (
+                registry.labelled_series() if labelled else ((name, None, slots) for name, slots in registry.merged_series())
+            )
+            copies = [((metric, labels), slots.since(first, tens=True)) for metric, labels, slots in known]
+        inside = ((key, [slot for slot in slots if slot.second < end]) for key, slots in copies)
+        return [(key, slots) for key, slots in inside if slots]
 
     def metrics(self) -> tuple[str, ...]:
         """The names of the distributions that were folded so far."""
@@ -186,8 +229,8 @@ class Recorder:
     def _take_snapshot(self, window_seconds: int) -> MetricsSnapshot:
         with self._folding:
             window = self._window(window_seconds)
-            series = [(item.kind, (item.metric, item.labels), window.of(item.slots)) for item in self._registry.series()]
-            totals = [((metric, ()), window.of(slots)) for metric, slots in self._registry.totals()]
+            series = [(item.kind, (item.metric, item.labels), window.sums(item.slots)) for item in self._registry.series()]
+            totals = [((metric, ()), window.sums(slots)) for metric, slots in self._registry.totals()]
             taken_at = self._folded_at + self._clock.shift_seconds()
         return build_snapshot(
             Cut(
@@ -203,7 +246,7 @@ class Recorder:
     def _take_total(self, metric: str, window_seconds: int) -> SeriesSnapshot:
         with self._folding:
             window = self._window(window_seconds)
-            slots = window.of(self._registry.find(metric, None))
+            slots = window.sums(self._registry.find(metric, None))
         return summary(metric, (), slots, window)
 
     def _take_history(self, metric: str, window_seconds: int, labels: Labels | None) -> History:

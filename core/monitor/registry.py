@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import repeat, starmap
@@ -126,6 +126,19 @@ class Registry:
     def series(self) -> list[Series]:
         """Every series, sorted by metric and labels."""
         return sorted(self._series, key=lambda series: (series.metric, series.labels))
+
+    def merged_series(self) -> list[tuple[str, SlotSeries]]:
+        """Every metric over all of its labels."""
+        return [(metric, slots) for (_, metric), slots in tuple(self._totals.items())]
+
+    def labelled_series(self) -> list[tuple[str, Labels, SlotSeries]]:
+        """Every series of a metric that has more than one, or labels."""
+        alone = Counter(series.metric for series in tuple(self._series))
+        return [
+            (series.metric, series.labels, series.slots)
+            for series in tuple(self._series)
+            if series.labels or alone[series.metric] > 1
+        ]
 
     def gauges(self) -> list[tuple[Key, tuple[float, float]]]:
         """Every gauge's last value and when it was set, sorted."""

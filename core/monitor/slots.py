@@ -1,4 +1,4 @@
-"""Slots: what one series did in each second of the last minutes and in each ten seconds of the last hour.
+"""Slots: what one series did in each second of the last minutes, and in each ten seconds and each minute of the last hour.
 
 Owns the memory: a slot keeps only the buckets that hold something, and a second without samples has no slot. Every window is
 a plain sum of slots, hence exact.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.monitor.buckets import BUCKETS, bucket_numbers
 
-TEN = 10
+TEN, MINUTE = 10, 60
 LEAD_SECONDS = 60  # A point of a chart may look this far back for enough samples.
 SECONDS_KEPT = 300 + LEAD_SECONDS
 TENS_KEPT_SECONDS = 3_600 + 300
@@ -36,26 +36,28 @@ class Slot(NamedTuple):
 class SlotSeries:
     """The slots of one series; the caller serialises."""
 
-    __slots__ = ("_newest_ten", "seconds", "tens")
+    __slots__ = ("_newest_minute", "_newest_ten", "minutes", "seconds", "tens")
 
     def __init__(self) -> None:
         self.seconds: deque[Slot] = deque()
         self.tens: deque[Slot] = deque()
+        self.minutes: deque[Slot] = deque()
         self._newest_ten: deque[Slot] = deque()
+        self._newest_minute: deque[Slot] = deque()  # The tens of it.
 
     def add(self, slot: Slot) -> None:
         """Take the next slot; the same second may come again."""
         second = slot.second
         if self._newest_ten and self._newest_ten[0].second // TEN != second // TEN:
-            self.tens.append(merged(self._newest_ten[0].second // TEN * TEN, self._newest_ten))
+            self._close(merged(self._newest_ten[0].second // TEN * TEN, self._newest_ten))
             self._newest_ten.clear()
         self._newest_ten.append(slot)
         self.seconds.append(slot)
 
     def forget(self, now: int) -> None:
         """Drop what no window reaches any more."""
-        limits = ((self.seconds, SECONDS_KEPT), (self.tens, TENS_KEPT_SECONDS), (self._newest_ten, TENS_KEPT_SECONDS))
-        for slots, kept in limits:
+        long = (self.tens, self.minutes, self._newest_ten, self._newest_minute)
+        for slots, kept in ((self.seconds, SECONDS_KEPT), *((slots, TENS_KEPT_SECONDS) for slots in long)):
             while slots and slots[0].second < now - kept:
                 slots.popleft()
 
@@ -65,6 +67,21 @@ class SlotSeries:
         # From the newest backwards: a refresh of a chart wants the last minute of an hour.
         newest_first = [slot for slots in chosen for slot in takewhile(lambda slot: slot.second >= first, reversed(slots))]
         return newest_first[::-1]
+
+    def sums(self, first: int) -> list[Slot]:
+        """The fewest slots that hold the same as those of ten seconds since `first`: minutes where they are whole."""
+        whole = -(-first // MINUTE) * MINUTE
+        head = [slot for slot in takewhile(lambda slot: slot.second < whole, self.tens) if slot.second >= first]
+        rest = [slot for slot in chain(self.minutes, self._newest_minute) if slot.second >= whole]
+        return [*head, *rest, *(slot for slot in self._newest_ten if slot.second >= first)]
+
+    def _close(self, ten: Slot) -> None:
+        newest = self._newest_minute
+        if newest and newest[0].second // MINUTE != ten.second // MINUTE:
+            self.minutes.append(merged(newest[0].second // MINUTE * MINUTE, newest))
+            newest.clear()
+        newest.append(ten)
+        self.tens.append(ten)
 
 
 def folded(second: int, values: NDArray[np.float64]) -> Slot:

@@ -75,7 +75,7 @@ class Points:
             self._points.popleft()
         if self._points:
             first = self._points.pop().end
-        self._points.extend(_points(slots, _Steps(step, first, end, _lead(window)), started))
+        self._points.extend(points(slots, Steps(step, first, end, _lead(window)), started))
 
     def history(self, metric: str, labels: Labels | None, window: Window, shift_seconds: int) -> History:
         """All of them, at the times of the wall clock."""
@@ -96,7 +96,7 @@ class Points:
 
 
 @dataclass(frozen=True, slots=True)
-class _Steps:
+class Steps:
     """Steps that end at `first`, `first` + `size` ... `last`, after a lead that only lends its samples."""
 
     size: int
@@ -106,10 +106,12 @@ class _Steps:
 
     @property
     def begin(self) -> int:
+        """Where the lead begins."""
         return self.first - self.size - self.lead * self.size
 
     @property
     def rows(self) -> int:
+        """How many steps, those of the lead included."""
         return self.lead + (self.last - self.first) // self.size + 1
 
 
@@ -121,7 +123,8 @@ def _lead(window: Window) -> int:
     return (LONG_LEAD_SECONDS if window.tens else LEAD_SECONDS) // _step(window)
 
 
-def _points(slots: Sequence[Slot], steps: _Steps, started: int) -> list[Point]:
+def points(slots: Sequence[Slot], steps: Steps, started: int) -> list[Point]:
+    """One point for each step; what happened before `started` is not known."""
     slots = [slot for slot in slots if steps.begin <= slot.second < steps.last]
     rows = np.array([(slot.second - steps.begin) // steps.size for slot in slots], dtype=np.int64)
     samples = np.bincount(rows, weights=[slot.samples for slot in slots], minlength=steps.rows).astype(np.int64)
@@ -148,7 +151,7 @@ def _cumulated(slots: Sequence[Slot], rows: NDArray[np.int64], size: int) -> tup
 
 
 def _quantiles(
-    cumulated: NDArray[np.int64], samples: NDArray[np.int64], percent: int, steps: _Steps, lowest: int
+    cumulated: NDArray[np.int64], samples: NDArray[np.int64], percent: int, steps: Steps, lowest: int
 ) -> list[float | None]:
     if not cumulated[-1, -1]:  # A counter, or nothing at all.
         return [None] * (steps.rows - steps.lead)

@@ -96,6 +96,10 @@ class Window:
         """The slots that it takes of a series."""
         return series.since(self.first, tens=self.tens)
 
+    def sums(self, series: SlotSeries) -> list[Slot]:
+        """Slots that hold the same in all, as few as there are."""
+        return series.sums(self.first) if self.tens else self.of(series)
+
     @classmethod
     def before(cls, end: int, seconds: int, started: int) -> Window:
         """The window of so many seconds that ends with second `end` - 1."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -10,7 +10,8 @@ from core.claude.budget import BudgetStats
 from core.claude.ledger import CostFigures
 from core.claude.models import Models
 from core.claude.parts import ClaudeStats
-from core.errors import ClaudeKeyRefused, ClaudeModelRetired, ClaudeSpendLimit
+from core.claude.prompts import PromptVersion
+from core.errors import ClaudeKeyRefused, ClaudeModelRetired, ClaudeSpendLimit, UsageError
 from core.platform.claude_errors import claude_error, meaning
 from core.platform.claude_figures import ClaudeFigures
 from core.platform.panel import Panel
@@ -44,6 +45,7 @@ class ClaudeEvidence:
     model: Finding | None
     costs: Panel[CostFigures]
     faults_rehearsed: bool
+    prompts: tuple[Finding, ...] = ()
 
 
 def find(settings: Settings, evidence: ClaudeEvidence) -> tuple[Finding, ...]:
@@ -52,6 +54,7 @@ def find(settings: Settings, evidence: ClaudeEvidence) -> tuple[Finding, ...]:
         *_breaker(evidence.stats),
         *_account(evidence.recent),
         *([evidence.model] if evidence.model is not None else []),
+        *evidence.prompts,
         *_budgets(evidence.stats),
         *_pauses(settings, evidence.stats),
         *_failures(evidence),
@@ -90,6 +93,16 @@ def model_finding(models: Models, model: str, today: date) -> Finding | None:
         return None
     sentence, _, step = warning.removesuffix(".").partition(": ")
     return Finding(reason=f"the model {sentence}", next_step=f"{step[:1].upper()}{step[1:]}.")
+
+
+def prompt_findings(models: Models, prompts: Iterable[PromptVersion], model: str) -> Iterator[Finding]:
+    """Each prompt in use that the model which is to answer it does not take: nothing of it is ever sent."""
+    for prompt in prompts:
+        try:
+            models.check_request(prompt.render(dict.fromkeys(prompt.variables, ""), default_model=model))
+        except UsageError as error:
+            reason = f"the prompt {prompt.name} cannot be asked: {str(error).removesuffix('.')}"
+            yield Finding(broken=True, reason=reason, next_step=f"{error.next_step} The Prompts page has its text.")
 
 
 def _budgets(stats: ClaudeStats) -> Iterator[Finding]:

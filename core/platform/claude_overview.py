@@ -16,12 +16,13 @@ from core.claude.costs import Price
 from core.claude.ledger import CostFigures
 from core.claude.models import Model
 from core.claude.parts import ClaudeParts, ClaudeStats
+from core.claude.prompts import PromptVersion
 from core.claude.rehearsal import DialValues
 from core.errors import DependencyDown
 from core.health import Health
 from core.monitor import Recorder
 from core.platform.claude_figures import ClaudeFigures, claude_figures
-from core.platform.claude_findings import ClaudeEvidence, Finding, find, model_finding
+from core.platform.claude_findings import ClaudeEvidence, Finding, find, model_finding, prompt_findings
 from core.platform.claude_verdict import JUDGED_SECONDS, judge_claude
 from core.platform.panel import Kept, Panel
 from core.platform.units import percent
@@ -92,17 +93,20 @@ class ClaudeOverview:
         self._settings, self._monitor, self._parts, self._health = settings, monitor, parts, health
         self._today = Kept(lambda: self._costs(1), TODAY_MAX_AGE_SECONDS)
         self._long = Kept(lambda: self._costs(LONG_DAYS), LONG_MAX_AGE_SECONDS)
+        self._prompts = Kept(self._prompts_in_use, TODAY_MAX_AGE_SECONDS)
 
     async def load(self, window_seconds: int) -> ClaudeView:
         """The view of a window of 60, 300, 900 or 3600 seconds; asks the store for today's costs only, for 2 s at most."""
         stats, today = self._parts.stats(), await self._today.get()
         # On a thread: the first sums of a window take tens of milliseconds, and asks go through this loop.
         judged = await self._figures(JUDGED_SECONDS)
+        prompts = (await self._prompts.get()).value or self._parts.prompts.at_hand()
         evidence = ClaudeEvidence(
             stats=stats,
             judged=judged,
             recent=await self._figures(RECENT_SECONDS),
             model=model_finding(self._parts.models, stats.model, datetime.now(UTC).date()),
+            prompts=tuple(prompt_findings(self._parts.models, prompts, stats.model)),
             costs=today,
             faults_rehearsed=stats.scope == "rehearsal" and any(share for _, share in self._parts.dials.values.faults.shares()),
         )
@@ -171,12 +175,19 @@ class ClaudeOverview:
         return replace(model, lifecycle="retired") if found is not None and found.broken else model
 
     async def _costs(self, days: int) -> CostFigures:
-        """Asks a store that is down for nothing: a page that is looked at again and again would wait each time."""
+        self._ask_no_store_that_is_down()
+        return await self._parts.ledger.figures(days)
+
+    async def _prompts_in_use(self) -> tuple[PromptVersion, ...]:
+        self._ask_no_store_that_is_down()
+        return tuple([await self._parts.prompts.in_use(prompt.name) for prompt in self._parts.prompts.at_hand()])
+
+    def _ask_no_store_that_is_down(self) -> None:
+        """A page that is looked at again and again would wait each time."""
         known = {status.name: status for status in self._health.snapshot()}
         store = known.get("console_store") or known["postgresql"]  # One check where both are one server.
         if store.state == "down":
             raise DependencyDown(store.error, store.next_step)
-        return await self._parts.ledger.figures(days)
 
     async def _figures(self, window_seconds: int) -> ClaudeFigures:
         return await asyncio.to_thread(claude_figures, self._monitor, self._parts.scope, window_seconds)

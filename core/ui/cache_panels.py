@@ -14,13 +14,13 @@ from core.platform.cache_verdict import READS_NEEDED, cache_line
 from core.platform.units import duration, percent, size
 from core.settings import Settings
 from core.ui.cache_actions import redis_switch
-from core.ui.live_chart import LiveView, live_chart
+from core.ui.live_chart import HISTORY_WINDOWS, LiveView, live_chart
 from core.ui.live_line import LiveLine
 from core.ui.text import plain
 from core.ui.verdict import draw_line, span
 
 Colour = Literal["green", "red", "orange", "gray"]
-WINDOWS = ("1m", "15m", "1h")
+WINDOWS = ("1m", "15m", "1h", *HISTORY_WINDOWS)
 WINDOW = ("15m", "period")  # The default, and the name in the address.
 WINDOW_WORDS = {60: "last minute", 900: "last 15 minutes", 3_600: "last hour"}
 NO_READS = "No read yet: make traffic on the Overview, or call the HTTP API."

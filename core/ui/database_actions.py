@@ -66,6 +66,10 @@ def draw_plan(shown: Shown) -> None:
     """The tree, and under it what the whole run cost."""
     found = shown.explained
     st.code("\n".join(plan_lines(found.plan)), language=None)
+    if found.execution_seconds is None:
+        st.warning("It was ended for its length. This is the plan that PostgreSQL expects; nothing of it was measured.",
+                   icon=":material/timer_off:")  # fmt: skip
+        return
     pages = f"{found.hit:,} pages from memory, {found.read:,} read"
     times = f"planned in {duration(found.planning_seconds)}, run in {duration(found.execution_seconds)}"
     st.caption(f"{times} · {found.rows:,} rows · {pages} · at {clock(shown.at, datetime.now(UTC))}, then rolled back")

@@ -12,12 +12,12 @@ from core.platform.query_figures import QUERY, WAIT
 from core.platform.units import duration
 from core.platform.verdict import Verdict
 from core.settings import Settings
-from core.ui.live_chart import LiveView, live_chart
+from core.ui.live_chart import HISTORY_WINDOWS, LiveView, live_chart
 from core.ui.live_line import LiveLine
 from core.ui.text import plain
 from core.ui.verdict import draw_line, span
 
-WINDOWS, DEFAULT_WINDOW = ("1m", "5m", "15m", "1h"), "5m"
+WINDOWS, DEFAULT_WINDOW = ("1m", "5m", "15m", "1h", *HISTORY_WINDOWS), "5m"
 WINDOW_WORDS = {60: "last minute", 300: "last 5 minutes", 900: "last 15 minutes", 3_600: "last hour"}
 NO_QUERY = "No query yet: make traffic on the Overview, or call the HTTP API."
 WINDOW_NOTE = "Time inside PostgreSQL of all queries of this process in the window. P95 needs 20 samples."

@@ -45,8 +45,9 @@ def frame(pages: Sequence[PageInfo]) -> None:
 def _environment_bar(environment: EnvironmentInfo) -> None:
     colour = BAR_COLOURS["embedded" if environment.embedded else environment.mode]
     what = "sample data" if environment.embedded else f"mode {environment.mode}"
-    parts = [f"<strong>{html.escape(environment.name)}</strong>", environment.database, environment.redis, what]
-    text = " &nbsp;·&nbsp; ".join([parts[0], *(html.escape(part) for part in parts[1:]), f"Claude: {environment.claude}"])
+    parts = [environment.database, environment.redis, what, f"Claude: {environment.claude}"]
+    name = f"<strong>{html.escape(environment.name)}</strong>"
+    text = " &nbsp;·&nbsp; ".join([name, *(html.escape(part) for part in parts)])
     st.html(
         f'<div role="note" aria-label="environment" style="background:{colour};color:#fff;padding:.3rem .8rem;'
         f'border-radius:.4rem;font-size:.82rem;line-height:1.5">{text}</div>'

@@ -27,6 +27,7 @@ MISSES = {
     "expired": "the kept answer was past its time",
     "evicted": "the kept answer had been evicted",
     "invalidated": "the kept answer had been removed",
+    "unusable": "the kept answer does not pass the checks of this version",
     "error": "Redis did not answer, so nothing kept was found",
 }
 BADGES = {

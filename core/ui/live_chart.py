@@ -15,11 +15,17 @@ from pathlib import Path
 import streamlit as st
 
 from core.api import Asset
+from core.api.live import ALL_PROCESSES
+from core.monitor.history import CHART_STEPS_SECONDS
+from core.ui.history_process import chosen_process, process_choice
 from core.ui.live_fallback import draw_fallback
 from core.ui.live_line import LiveLine, Unit, scale_of
 
 FOLDER = Path(__file__).with_name("assets")
-WINDOWS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600}  # The words are in the page's address, too.
+RECENT_SECONDS = 3_600  # What this process remembers; beyond it the console's store answers.
+HISTORY_WINDOWS = ("6h", "24h", "7d", "14d")
+# The words are in the page's address, too.
+WINDOWS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600} | dict(zip(HISTORY_WINDOWS, CHART_STEPS_SECONDS, strict=True))
 
 # The part that Streamlit carries to the browser with every mount; what it loads is kept there for ever. The address of
 # Streamlit's own script says under which path the console is served, whatever stands in front of it.
@@ -55,10 +61,16 @@ HTML = """
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """What the controls say: the window in seconds, and whether charts follow the time."""
+    """What the controls say: the window in seconds, whether charts follow the time, and of which process a long window is."""
 
     window_seconds: int = 300
     live: bool = True
+    process: str = ALL_PROCESSES
+
+    @property
+    def recent_seconds(self) -> int:
+        """The window of the numbers beside the charts, which are this process's: at most an hour."""
+        return min(self.window_seconds, RECENT_SECONDS)
 
 
 def plotly_js() -> Path:
@@ -81,7 +93,9 @@ _component = st.components.v2.component(
 )
 
 
-def live_controls(windows: Sequence[str] = ("5m", "1h"), default: str = "5m", key: str = "window") -> LiveView:
+def live_controls(
+    windows: Sequence[str] = ("5m", "1h", *HISTORY_WINDOWS), default: str = "5m", key: str = "window"
+) -> LiveView:
     """The window and the Live switch, both in the page's address; draw them once, above the charts.
 
     Pages with other windows use another key: what is chosen under one goes along to the next page.
@@ -97,12 +111,16 @@ def live_controls(windows: Sequence[str] = ("5m", "1h"), default: str = "5m", ke
             label_visibility="collapsed",
         )
         live = st.toggle("Live", value=True, key="live", bind="query-params", help="Off: the charts stand still.")
-    return LiveView(WINDOWS[window or default], live)
+        seconds = WINDOWS[window or default]
+        process = process_choice() if seconds > RECENT_SECONDS else ALL_PROCESSES
+    return LiveView(seconds, live, process)
 
 
 def live_view(default: str = "5m", key: str = "window") -> LiveView:
     """What the controls say, for a part of the page that is drawn without them."""
-    return LiveView(WINDOWS[st.session_state.get(key) or default], st.session_state.get("live", True))
+    seconds = WINDOWS[st.session_state.get(key) or default]
+    process = chosen_process() if seconds > RECENT_SECONDS else ALL_PROCESSES
+    return LiveView(seconds, st.session_state.get("live", True), process)
 
 
 def live_chart(
@@ -123,7 +141,8 @@ def live_chart(
     `empty` says when there will be something to see; `alt` says to a screen reader what the chart shows.
     """
     if not _loadable():
-        draw_fallback(key, title, lines, unit=unit, window_seconds=view.window_seconds, empty=empty)
+        process = None if view.process == ALL_PROCESSES else int(view.process)
+        draw_fallback(key, title, lines, unit=unit, window_seconds=view.window_seconds, process=process, empty=empty)
         return
     scale = scale_of(unit)
     _component(
@@ -142,6 +161,7 @@ def live_chart(
             "target_name": target_name,
             "height": height,
             "window": view.window_seconds,
+            "process": view.process,
             "live": view.live,
             "empty": empty,
             "alt": alt,

@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.api.live import stored_key
 from core.monitor import History
+from core.monitor.windows import WINDOWS_SECONDS
 from core.ui.live_line import LiveLine, Unit, scale_of, shares
-from core.ui.session import services
+from core.ui.session import run, services
 
 
-def draw_fallback(key: str, title: str, lines: Sequence[LiveLine], *, unit: Unit, window_seconds: int, empty: str) -> None:
+def draw_fallback(
+    key: str, title: str, lines: Sequence[LiveLine], *, unit: Unit, window_seconds: int, process: int | None, empty: str
+) -> None:
     """The same lines as they are now; they move when the page is run again."""
     scale, figure, samples = scale_of(unit), go.Figure(), 0
+    names = tuple(dict.fromkeys(name for line in lines for name in (line.series, line.rest) if name))
+    histories, since = _histories(names, window_seconds, process)
     for line in lines:
-        history = services().monitor.history(line.metric, window_seconds, line.labels)
+        history = histories[line.series]
         samples += sum(history.counts)
-        values = _values(history, line, window_seconds)
         figure.add_scatter(
             x=[datetime.fromtimestamp(time, UTC) for time in history.times],
-            y=[None if value is None else value * scale for value in values],
+            y=[None if value is None else value * scale for value in _values(histories, line)],
             name=line.name,
             mode="lines",
         )
     st.markdown(f"**{title}**")
     if not samples:
-        st.info(empty, icon=":material/hourglass_empty:")
+        st.info(since or empty, icon=":material/hourglass_empty:")
         return
     figure.update_layout(height=240, margin={"l": 8, "r": 8, "t": 8, "b": 8}, yaxis={"ticksuffix": f" {unit}"})
     st.plotly_chart(figure, width="stretch", key=f"{key}-still", config={"displaylogo": False})
 
 
-def _values(history: History, line: LiveLine, window_seconds: int) -> Sequence[float | None]:
+def _histories(names: Sequence[str], window_seconds: int, process: int | None) -> tuple[Mapping[str, History], str]:
+    """Each series, and of the console's store since when there is any."""
+    keys = [stored_key(name) for name in names]
+    if window_seconds in WINDOWS_SECONDS:
+        monitor = services().monitor
+        found = [monitor.history(metric, window_seconds, labels) for metric, labels in keys]
+        return dict(zip(names, found, strict=True)), ""
+    view = run(services().history.charts(keys, window_seconds, process)).view
+    since = "begins now" if view.since is None else f"goes back to {datetime.fromtimestamp(view.since, UTC):%d %b %H:%M} UTC"
+    return dict(zip(names, view.histories, strict=True)), f"Nothing in this window yet: the history {since}."
+
+
+def _values(histories: Mapping[str, History], line: LiveLine) -> Sequence[float | None]:
+    history = histories[line.series]
     if line.statistic == "share":
-        rest = services().monitor.history(line.metric, window_seconds, line.against)
-        return shares(history.counts, rest.counts, history.step_seconds)
+        return shares(history.counts, histories[line.rest].counts, history.step_seconds)
     if line.statistic in ("rate", "count"):
         return history.rates if line.statistic == "rate" else history.counts
     return {"p50": history.p50, "p95": history.p95, "p99": history.p99}[line.statistic]

@@ -22,7 +22,7 @@ def traffic_numbers(monitor: Recorder, settings: Settings) -> LiveView:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("Traffic", anchor=False, width="content")
         view = live_controls()
-    api, database = monitor.total(API, view.window_seconds), monitor.total(DATABASE, view.window_seconds)
+    api, database = monitor.total(API, view.recent_seconds), monitor.total(DATABASE, view.recent_seconds)
     with st.grid(3, min_column_width=220):
         _rate(api, monitor, view)
         _latency("API P95", api, settings.target_api_p95_seconds)
@@ -68,7 +68,7 @@ def _rate(api: SeriesSnapshot, monitor: Recorder, view: LiveView) -> None:
     st.metric(
         "Requests per second",
         f"{api.rate_per_second:,.1f}",
-        f"{api.count:,} in the {WINDOW_WORDS[view.window_seconds]}, {age_seconds:.0f} s old",
+        f"{api.count:,} in the {WINDOW_WORDS[view.recent_seconds]}, {age_seconds:.0f} s old",
         delta_color="off",
         delta_arrow="off",
         border=True,

@@ -31,6 +31,14 @@ def run(work: Coroutine[Any, Any, T], timeout_seconds: float = RUN_TIMEOUT_SECON
         st.stop()
 
 
+def run_quietly(work: Coroutine[Any, Any, T], otherwise: T, timeout_seconds: float = RUN_TIMEOUT_SECONDS) -> T:
+    """Run a coroutine of the services for a detail of the page, which goes on without it when a server is down."""
+    try:
+        return runtime.get().gate.run(work, timeout_seconds)
+    except CoreError:
+        return otherwise
+
+
 def attempt(work: Coroutine[Any, Any, object], timeout_seconds: float = RUN_TIMEOUT_SECONDS) -> str:
     """Run an action of a callback; returns what went wrong and what to do, empty when all went well."""
     try:

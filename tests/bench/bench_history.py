@@ -60,19 +60,18 @@ class Load:
 def collected() -> tuple[list[StoredSlot], list[StoredSlot]]:
     """The rows of ten minutes: tens, minutes; with what making them costs."""
     load = Load()
-    collector, rows, costs = SlotCollector(load.recorder, 1), list[StoredSlot](), list[float]()
+    collector, costs = SlotCollector(load.recorder, 1), list[float]()
     for _ in range(610):
         load.second()
         began = time.thread_time()
-        rows += collector.collect()
+        collector.collect()
         costs.append(time.thread_time() - began)
+    rows = collector.take()
     tens = [row for row in rows if row.grain_seconds == 10][1:]
     minutes = [row for row in rows if row.grain_seconds == 60][1:]
     each = sum(costs) / len(costs)
     fold = sum(load.fold_seconds) / len(load.fold_seconds)
-    print(
-        f"\nfold {fold * 1e3:.2f} ms a second, rows {each * 1e3:.2f} ms a second on average, {max(costs) * 1e3:.1f} ms the dearest"
-    )
+    print(f"\nfold {fold * 1e3:.2f} ms a second, rows {each * 1e3:.2f} ms a second, the dearest {max(costs) * 1e3:.1f} ms")
     print(f"a row of ten seconds {_mean(tens, 'totals'):.0f} B, of a minute {_mean(minutes, 'totals'):.0f} + ", end="")
     print(f"{_mean(minutes, 'labelled'):.0f} B of {METRICS} metrics and {LABELS} labelled series")
     assert fold + each < 0.01
@@ -144,8 +143,10 @@ async def test_a_day(database_url: str, collected: tuple[list[StoredSlot], list[
         print(f"\na day: {float(size) / 1e6:.1f} MB", end="")
         assert size < MOST_BYTES_A_DAY
         await _charts(store, 1)
-        took, held = await _held(lambda: add_slots(store, [replace(row, process=9) for row in collected[0][:6]]))
-        print(f"\nsix rows written: {took * 1e3:.1f} ms, the loop held {held * 1e3:.2f} ms")
+        took, held = await _held(
+            lambda: add_slots(store, [replace(row, process=9, second=int(NOW) - 60) for row in collected[0][:1]])
+        )
+        print(f"\na row written: {took * 1e3:.1f} ms, the loop held {held * 1e3:.2f} ms")
 
 
 async def test_a_fleet(database_url: str, collected: tuple[list[StoredSlot], list[StoredSlot]]) -> None:

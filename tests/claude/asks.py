@@ -17,7 +17,7 @@ def ask_of(text: str = "Say yes.", *, operator: str = "anna", prompt: str = "lea
 
 
 def attempt_of(
-    outcome: str = "ok", *, status: int | None = 200, usage: Usage | None = None, model: str = MODEL
+    outcome: str = "ok", *, status: int | None = 200, usage: Usage | None = None, model: str = MODEL, reached: bool = True
 ) -> AttemptRecord:
     """One exchange; without another usage 400 tokens in and 150 out."""
     return AttemptRecord(
@@ -27,6 +27,7 @@ def attempt_of(
         request_id="req_1",
         started_at=datetime.now(UTC),
         duration_seconds=0.5,
+        reached=reached,
         usage=usage or Usage(input_tokens=400, output_tokens=150),
     )
 

@@ -84,26 +84,27 @@ async def test_most_asks_need_no_round_trip(stores: tuple[Database, Database]) -
 
 
 async def test_only_what_is_known_is_given_back(stores: tuple[Database, Database]) -> None:
-    """An error status costs nothing, tokens cost their price, and a cut or a timeout keeps its bound, which is said."""
+    """An error status costs nothing, tokens cost their price; what was cut, dropped or timed out keeps its bound."""
     budget = _budget(stores[0], day_usd=5.0)
     endings = {
-        ("rate_limited", 429): 0.0, ("overloaded", 529): 0.0, ("down", None): 0.0, ("truncated", 200): COST,
-        ("timeout", None): MOST, ("cut_stream", 200): MOST, ("overloaded", 200): MOST,
+        ("rate_limited", 429): 0.0, ("overloaded", 529): 0.0, ("down", 307): 0.0, ("truncated", 200): COST,
+        ("down", None): MOST, ("timeout", None): MOST, ("cut_stream", 200): MOST, ("overloaded", 200): MOST,
         ("cancelled", None): MOST,
     }  # fmt: skip
     for (outcome, status), kept in endings.items():
         reservation = await _try(budget)
         assert reservation is not None
         assert reservation.settle(attempt_of(outcome, status=status)) == pytest.approx(kept), outcome
-        reservation.settle(attempt_of("down", status=None))  # The second word changes nothing.
-    unsent = await _try(budget)
-    assert unsent is not None
-    assert unsent.settle(None) == 0
+        reservation.settle(attempt_of("rate_limited", status=429))  # The second word changes nothing.
+    for nothing in (None, attempt_of("down", status=None, reached=False)):
+        unsent = await _try(budget)
+        assert unsent is not None
+        assert unsent.settle(nothing) == 0
 
     stats = budget.stats()
     assert stats.in_flight == 0
-    assert stats.unknown_usd == pytest.approx(4 * MOST)
-    assert stats.spent_usd == pytest.approx(4 * MOST + COST)
+    assert stats.unknown_usd == pytest.approx(5 * MOST)
+    assert stats.spent_usd == pytest.approx(5 * MOST + COST)
 
 
 async def test_an_operator_has_an_end_of_his_own(stores: tuple[Database, Database]) -> None:
@@ -137,7 +138,7 @@ async def test_eighty_percent_is_a_warning_and_midnight_a_new_day(stores: tuple[
     assert budget.stats().state == "fine"
     for reservation in held:
         assert reservation is not None
-        reservation.settle(attempt_of("down", status=None))
+        reservation.settle(attempt_of("overloaded", status=529))
     await budget.close()
     rows = await stores[0].fetch_all("SELECT day, taken_usd FROM console.claude_budget ORDER BY day")
     assert [(row["day"].day, round(row["taken_usd"] / MOST, 6)) for row in rows] == [(23, 2.0), (24, 1.0)]
@@ -148,7 +149,7 @@ async def test_without_the_store_the_lease_lasts_and_then_nothing_is_sent(databa
     async with open_store(database_url) as store:
         budget, ask = _budget(store, day_usd=MOST * 200), ask_of()
         first = await budget.reserve(ask, ask.request)
-        first.settle(attempt_of("down", status=None))
+        first.settle(attempt_of("overloaded", status=529))
         await store.execute("ALTER TABLE console.claude_budget RENAME TO gone")
 
         held = [await budget.reserve(ask, ask.request) for _ in range(2)]
@@ -157,7 +158,7 @@ async def test_without_the_store_the_lease_lasts_and_then_nothing_is_sent(databa
         assert "store" in refused.value.next_step
         assert budget.stats().store_error
 
-        held[0].settle(attempt_of("down", status=None))
+        held[0].settle(attempt_of("overloaded", status=529))
         assert await budget.reserve(ask, ask.request)
 
 

@@ -133,6 +133,15 @@ async def test_expired_answer_takes_the_place_of_a_failed_call(make):
         await parts.claude.ask(replace(ask_of("Never asked."), deadline_seconds=0.3), caching=brief)
 
 
+async def test_a_kept_answer_that_fails_its_check_is_made_again(make):
+    """An answer that was kept under an older check is asked for anew, and the new one is kept."""
+    parts = await make(Author("old", "new"))
+    assert (await parts.claude.ask(ask_of(), caching=CACHING)).text == "old"
+    anew = await parts.claude.ask(ask_of(), caching=CACHING, check=says("new"))
+    assert (anew.text, anew.cache_outcome, anew.cache_reason) == ("new", "miss", "unusable")
+    assert (await parts.claude.ask(ask_of(), caching=CACHING, check=says("new"))).cache_outcome == "hit"
+
+
 async def test_who_leaves_last_ends_the_call(make):
     """One of two waiting leaves and the other gets the answer; when both leave, the call is ended."""
     parts = await make(Author("slow"))

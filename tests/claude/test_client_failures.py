@@ -217,24 +217,24 @@ async def test_a_stream_that_breaks(claude_client, parts, raised, said, counted)
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize(
-    ("broken", "raised"),
+    ("broken", "raised", "reached"),
     [
-        (httpx2.ConnectError("refused"), ClaudeDown),
-        (httpx2.ConnectTimeout("no answer"), ClaudeDown),
-        (httpx2.ReadTimeout("no answer"), ClaudeTimeout),
-        (httpx2.RemoteProtocolError("disconnected without a response"), ClaudeDown),
-        (httpx2.ProxyError("no"), ClaudeDown),
+        (httpx2.ConnectError("refused"), ClaudeDown, False),
+        (httpx2.ConnectTimeout("no answer"), ClaudeDown, False),
+        (httpx2.ReadTimeout("no answer"), ClaudeTimeout, True),
+        (httpx2.RemoteProtocolError("disconnected without a response"), ClaudeDown, True),
+        (httpx2.ProxyError("no"), ClaudeDown, False),
     ],
     ids=case,
 )
-async def test_a_network_that_breaks(claude_client, broken, raised, streaming):
-    """Before there is an answer: the exchange has no status, and its cause is kept."""
+async def test_a_network_that_breaks(claude_client, broken, raised, reached, streaming):
+    """Before there is an answer: the exchange has no status, its cause is kept, and whether it may have cost something."""
     attempts = Attempts()
     with pytest.raises(raised) as caught:
         await claude_client(broken).send(
             request(), timeout_seconds=30, on_text=(lambda _: None) if streaming else None, on_attempt=attempts.append
         )
-    assert (attempts.only.outcome, attempts.only.status) == (raised.kind, None)
+    assert (attempts.only.outcome, attempts.only.status, attempts.only.reached) == (raised.kind, None, reached)
     assert caught.value.__cause__ is not None
 
 

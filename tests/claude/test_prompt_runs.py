@@ -76,8 +76,7 @@ async def test_a_run_comes_back_as_it_was_and_can_be_run_again(store: Database, 
     assert (replay.settings.model, replay.settings.max_tokens, replay.lead_id) == ("claude-a", 50, "17")
     with pytest.raises(UsageError):
         await runs.get(2**70)
-    with pytest.raises(UsageError, match="no version"):
-        _run(0)
+    assert (await runs.replay(await runs.keep(_run(0)) or 0)).prompt.template == "Hello $name"
 
 
 async def test_runs_are_found_by_what_is_known_of_them(store: Database, library: PromptLibrary) -> None:

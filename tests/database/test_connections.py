@@ -138,6 +138,14 @@ async def test_a_direct_connection_has_no_limit_and_its_own_name(opened: Opened,
         await connection.close()
 
 
+async def test_an_operator_url_that_leads_nowhere_is_named(opened: Opened, database_url: str) -> None:
+    """The pool works meanwhile, so whoever reads the error must learn which of the two URLs it is about."""
+    database = await opened(database_url, {"operator_url": "postgresql://nobody@127.0.0.1:9/x"})
+    with pytest.raises(DependencyDown, match="At DATABASE_OPERATOR_URL") as caught:
+        await database.connect()
+    assert "DATABASE_OPERATOR_URL" in caught.value.next_step
+
+
 async def test_close_ends_what_waits_and_what_runs(opened: Opened, database_url: str, platform_connection) -> None:
     """Who waits is told so, no session is left behind, and the database may be opened again."""
     database = await opened(

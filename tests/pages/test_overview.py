@@ -71,13 +71,18 @@ def test_healthy(settings: Settings) -> None:
 
 
 def test_empty(settings: Settings) -> None:
-    """No rows: zeros are zeros, and the missing chart says where figures come from."""
-    with _console(settings):
+    """No rows: zeros are zeros, and the missing chart says where figures come from; so does a window of hours."""
+    with _console(settings) as running:
+        wait_until(lambda: running.services.system.snapshot() is not None)
         app = _page()
 
         assert next(metric.value for metric in app.metric if metric.label == "Leads") == "0"
         assert "no market figures yet" in _text(app)
+        assert {metric.label for metric in app.metric} >= {"CPU", "Memory", "This process", "Disk", "Loop lag P95"}
         assert ":gray[:material/radio_button_unchecked:] There is data to look at" in _text(app)
+
+        app.session_state["window"] = "6h"
+        assert "Nothing in this window yet: the history begins now." in _text(app.run())
 
 
 def test_redis_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy]) -> None:

@@ -18,10 +18,11 @@ from core.errors import ClaudeError
 from core.monitor import SeriesSnapshot
 from core.platform.claude_errors import claude_error, meaning
 from core.platform.claude_figures import ClaudeFigures, Outcome
-from core.platform.claude_findings import ClaudeEvidence, find, model_finding
+from core.platform.claude_findings import ClaudeEvidence, find, model_finding, prompt_findings
 from core.platform.claude_verdict import Judged, claude_line, judge_claude
 from core.platform.panel import Panel
 from core.settings import Settings
+from tests.platform.shipped import shipped_prompt
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SETTINGS = Settings()
@@ -217,6 +218,18 @@ def test_a_model_that_ends_is_said_in_time() -> None:
     unknown = model_finding(models, "some-model", NOW.date())
     assert unknown is not None
     assert (unknown.broken, unknown.next_step) == (False, "The API decides whether it answers.")
+
+
+def test_a_prompt_that_its_model_does_not_take_is_said() -> None:
+    """A model that always thinks, or knows no effort, makes the shipped prompts unusable: nothing is sent, so nothing fails."""
+    models, prompts = Models(), [shipped_prompt("lead_analysis")]
+    assert not list(prompt_findings(models, prompts, DEFAULT_MODEL))
+    (always,) = prompt_findings(models, prompts, "claude-opus-5-5")
+    assert "always thinks" in always.reason
+    (effortless,) = prompt_findings(models, prompts, "claude-haiku-4-5")
+    verdict = judged(figures(), prompts=(effortless,)).verdict
+    assert "the prompt lead_analysis cannot be asked" in verdict.reason
+    assert "Leave the effort empty" in verdict.next_step
 
 
 def test_every_kind_of_failure_has_a_meaning() -> None:

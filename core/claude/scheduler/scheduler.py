@@ -27,6 +27,8 @@ from core.errors import ClaudeError, ClaudeHeld, ClaudeQueueFull, ClaudeRateLimi
 from core.ports import Record
 from core.resilience import CircuitBreaker
 
+NO_ROOM = "Hold background work, or wait: the Claude page shows which limit leaves no room; a faster model does not help."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheduled:
@@ -227,7 +229,8 @@ class Scheduler:
         self._dispatcher.remove(ticket)
         self._tally.note("timeouts_waiting")
         waited = self._now() - ticket.arrived_at
-        ticket.turn.set_exception(ClaudeTimeout(f"Not answered within {waited:.1f} s, the last of them in the queue."))
+        text = f"Not answered within {waited:.1f} s, the last of them in the queue."
+        ticket.turn.set_exception(ClaudeTimeout(text, NO_ROOM))
 
     def _again(self, ticket: Ticket, error: ClaudeError) -> bool:
         """Let a failed ask wait for another attempt, before all others; whether there is one."""

@@ -34,6 +34,7 @@ class Trial:
     columns: tuple[str, ...] = ()
     shape: IndexShape | None = None
     lacks_right: bool = False
+    next_step: str = ""
 
 
 async def try_on_clone(connection: asyncpg.Connection[asyncpg.Record], queries: Queries, statement: IndexStatement) -> Trial:
@@ -58,16 +59,18 @@ async def _attempt(
         )
         try:
             await connection.execute(f"CREATE {kind} {name} (LIKE {statement.qualified} INCLUDING GENERATED)")
-        except (asyncpg.ReadOnlySQLTransactionError, asyncpg.LockNotAvailableError) as error:
-            return Trial("untried", str(error))
+        except asyncpg.ReadOnlySQLTransactionError as error:
+            return Trial("untried", str(error), next_step="Set MODE=operate, or try it elsewhere.")
+        except asyncpg.LockNotAvailableError as error:
+            return Trial("untried", str(error), next_step="Ask again when the table is no longer locked.")
         except asyncpg.InsufficientPrivilegeError as error:
-            return Trial("untried", str(error), lacks_right=True)
+            return Trial("untried", str(error), lacks_right=True, next_step="Allow TEMP on the database, or try it elsewhere.")
         # Prepared, so that a text with a second statement in it is refused instead of run.
         await (await connection.prepare(statement.on(table, CLONE_INDEX))).fetch()
         row = await connection.fetchrow(queries["index_parts"].sql, CLONE_INDEX)
         return _read(row, statement.name or "", statement.unique)
     except asyncpg.QueryCanceledError as error:
-        return Trial("untried", str(error))
+        return Trial("untried", str(error), next_step="Ask again, or try it elsewhere.")
     except asyncpg.PostgresError as error:
         if isinstance(error, asyncpg.PostgresConnectionError | asyncpg.AdminShutdownError | asyncpg.CrashShutdownError):
             raise

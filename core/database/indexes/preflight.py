@@ -20,7 +20,7 @@ from core.database.indexes.notes import IndexNotes
 from core.database.indexes.shape import IndexShape, shape_of
 from core.database.indexes.state import state_of
 from core.database.indexes.statement import IndexStatement
-from core.database.indexes.waits import span, who
+from core.database.indexes.waits import span, way_out, who
 from core.database.queries import Queries
 
 Verdict = Literal["GO", "WAIT", "NO"]
@@ -75,6 +75,10 @@ def _lint(statement: IndexStatement) -> Iterator[Reason]:
     if statement.if_missing:
         text = "IF NOT EXISTS takes what a failed build left for the index: it says done, and no query uses it."
         yield Reason("GO", text, "Leave it out; migrate up looks at the index's state itself.")
+    if statement.unique:
+        text = "Equal rows end a UNIQUE build, after the whole table was read, and leave it broken."
+        step = f"Look for rows of {statement.table} that are equal in its columns first: GROUP BY ... HAVING count(*) > 1"
+        yield Reason("GO", text, step)
     if statement.name is None:
         yield Reason("GO", "It has no name of its own, so that it is hard to find again.", "Name it.")
 
@@ -127,7 +131,7 @@ class _Look:
         found = state_of(self._notes, rows, builds, meant=trial.definition)
         name = self._notes.name
         if found.state == "valid":
-            step = f"Put it on record: python -m core migrate adopt {name}"
+            step = f"If migrate verify finds it not on record: python -m core migrate adopt {name}"
             yield Reason("NO", f"{name} is there already, valid and as it is meant.", step)
         elif found.state == "building":
             yield Reason("WAIT", f"{name} is being built: {found.detail}", found.next_step)
@@ -151,7 +155,7 @@ class _Look:
             if holder and row["pid"] == holder["pid"]:
                 continue
             what = f"holds {row['lock_mode']} on the table" if row["lock_mode"] else "has an old snapshot"
-            found.append(Reason("WAIT", f"The build would wait for {who(row)}: it {what}.", "Let it end, or end it."))
+            found.append(Reason("WAIT", f"The build would wait for {who(row)}: it {what}.", way_out(row)))
         for row in await self._connection.fetch(self._queries["index_prepared"].sql):
             age = span(row["seconds"])
             text = f"The build would wait for the prepared transaction {row['gid']} of {row['user_name']}, {age} old."
@@ -197,8 +201,8 @@ def _judged(trial: Trial) -> Iterator[Reason]:
     elif trial.state == "untried":
         yield Reason(
             "GO",
-            f"It could not be tried on an empty copy: {trial.message}.",
-            "Allow TEMP on the database, or try it elsewhere.",
+            f"It could not be tried on an empty copy: {trial.message.rstrip('.')}.",
+            trial.next_step,
         )
     elif trial.shape is not None and DATE.search(trial.shape.predicate):
         text = "Its predicate compares with a fixed date: no query with now() or with parameters will use it."
@@ -208,6 +212,8 @@ def _judged(trial: Trial) -> Iterator[Reason]:
 def _advice(message: str) -> str:
     if "IMMUTABLE" in message:
         return "An index cannot depend on the time of day or on settings: leave the condition out, or compare with a constant."
+    if message.startswith("relation"):
+        return "Correct the name: there is no such table here."
     if "does not exist" in message:
         return "Correct the name: the table has no such column."
     return "Correct the statement."

@@ -93,8 +93,9 @@ class IndexRun:
             if (await session.state(notes)).state == "valid":
                 return "adopted"
             await session.drop(notes)
+            waited = f" It waited for {session.waited_for}." if session.waited_for else ""
             raise OperationError(
-                f"The build of {notes.name} ended without a valid index; what it left was dropped.",
+                f"The build of {notes.name} ended without a valid index; what it left was dropped.{waited}",
                 f"python -m core migrate up {notes.name}",
             )
 
@@ -163,10 +164,12 @@ class IndexRun:
                 async with looking:
                     builds = await control.fetch(self._queries["index_builds"].sql)
                     waits = await self._waits(control, pid)
+                session.waited_for = waits or session.waited_for
                 build = next((row for row in builds if row["pid"] == pid), None)
                 done = max(done, thousandths(build)) if build else done
                 words = session.says or (build["phase"] if build else "starting")
-                progress(f"{SHARE}{notes.name} ({words}{waits})", done, TOTAL)
+                waiting = f"; waits for {waits}" if waits else ""
+                progress(f"{SHARE}{notes.name} ({words}{waiting})", done, TOTAL)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 if control.is_closed():
                     return
@@ -177,7 +180,7 @@ class IndexRun:
         if not pids:
             return ""
         rows = await control.fetch(self._queries["index_waits"].sql, pids)
-        return "; waits for " + ", ".join(who(row) for row in rows) if rows else ""
+        return ", ".join(who(row) for row in rows)
 
     async def _take_back(
         self,

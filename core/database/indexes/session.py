@@ -30,7 +30,9 @@ STOPPED = "It was stopped."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a build waits for locks, and how often it tries again; the pause doubles each time.
+    """How long a build waits for locks, and how often it tries again; both the wait and the pause double each time.
+
+    Whom it waits for last, it waits for with a whole build behind it: a report of five minutes must not end every try.
 
     A waiting build stops no read and no write, only other changes of the table's structure: 30 s as in safe-pg-migrations.
     """
@@ -45,7 +47,7 @@ class IndexSession:
     """Builds and drops on one connection, which nothing else uses; `stop` ends it between two statements.
 
     `began`: what is left of the build is this session's to clean up; `following`: it looks after a build that is not its own,
-    that of the process `follows` once it is known.
+    that of the process `follows` once it is known; `waited_for`: who kept it waiting last, told by who looks on.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class IndexSession:
         self._connection, self._queries, self._patience, self._name = connection, queries, patience, name
         self._stopped = asyncio.Event()
         self.pid = connection.get_server_pid()
-        self.says = ""
+        self.says = self.waited_for = ""
         self.began = False
         self.following = False
         self.follows: int | None = None
@@ -177,19 +179,23 @@ class IndexSession:
         pause_seconds = self._patience.pause_seconds
         for attempt in range(1, self._patience.attempts + 1):
             self._must_go_on()
+            wait_seconds = self._patience.lock_timeout_seconds * 2 ** (attempt - 1)
             try:
                 self.says = ""
+                await self._connection.execute(f"SET lock_timeout = {wait_seconds * 1000:.0f}")
                 await self._connection.execute(statement)
                 return
             except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
                 if cleanup is not None:
                     await self.repair(cleanup)
+                waited = f"; it waited for {self.waited_for}" if self.waited_for else ""
                 if attempt == self._patience.attempts:
                     raise OperationError(
-                        f"{statement.partition(' ON ')[0]} did not get its locks in {attempt} tries: {error}",
+                        f"{statement.partition(' ON ')[0]} did not get its locks in {attempt} tries: {error}{waited}",
                         "Look at who holds locks or old snapshots (the preflight names them), end those, and run it again.",
                     ) from error
-                self.says = f"try {attempt} did not get its locks ({error}); the next one follows in {pause_seconds:g} s"
+                why = f"{error}{waited}"
+                self.says = f"try {attempt} did not get its locks ({why}); the next one follows in {pause_seconds:g} s"
                 await self.pause(pause_seconds)
                 pause_seconds *= 2
 

@@ -18,6 +18,13 @@ def who(row: Any) -> str:
     return f"{' '.join(parts)}, {state}" + (f", last said: {shown}" if shown else "")
 
 
+def way_out(row: Any) -> str:
+    """What an operator does about one session that is waited for."""
+    if str(row["state"] or "").startswith("idle in transaction"):
+        return f"Have it commit or roll back, or end it: SELECT pg_terminate_backend({row['pid']})"
+    return f"Let it end, or cancel its statement: SELECT pg_cancel_backend({row['pid']})"
+
+
 def span(seconds: float) -> str:
     """A time in the unit that reads best."""
     if seconds < 1:

@@ -3,18 +3,21 @@
 // Streamlit calls draw() when a chart is mounted and again whenever its data or the theme changes; everything here is kept by the
 // chart's element, so that a second call changes what there is. Plotly keeps zoom and pan, as long as uirevision stays the same.
 
-const POLL_MS = { 60: 1000, 300: 2000, 900: 5000, 3600: 5000 };
+const POLL_MS = { 60: 1000, 300: 2000, 900: 5000, 3600: 5000, 21600: 10000, 86400: 30000, 604800: 60000, 1209600: 60000 };
 const REQUEST_TIMEOUT_MS = 8000;
 const LONGEST_PAUSE_MS = 30000;
 const MOUNTING_MS = 50;
 const STALE_SECONDS = 10;
+const STALE_LONG_SECONDS = 150; // Answers of the history are kept for up to a minute, and asked for as seldom.
+const LONG_WINDOW_SECONDS = 3600; // Beyond it the history answers, of all processes or of one.
+const SMALLEST_SHOWN = 0.0005; // What is less is nothing: half a microsecond on an axis of milliseconds.
 const TARGET_SHOWN_FROM = 0.4; // Below this share of the target its line would flatten the chart.
 const SHARE_SAMPLES = 100; // A share is of the shortest time that holds so many, as a quantile is; see shares() in live_line.py.
 const COLOUR_OF = { p95: 0, p99: 1, rate: 2, p50: 5, count: 3, share: 2 }; // places in the theme's categorical colours
 const WIDTH_OF = { p95: 2.25, p99: 1.25, p50: 1.5, rate: 1.75, count: 1.75, share: 2.25 };
 
 const charts = new Map(); // element -> Chart
-const feeds = new Map(); // window in seconds -> Feed
+const feeds = new Map(); // window in seconds, and of the history the process -> Feed
 let plotly = null;
 
 export function draw(component, base) {
@@ -48,8 +51,9 @@ function loadPlotly(url) {
 
 // Polls one window for every chart that shows it.
 class Feed {
-  constructor(windowSeconds, base) {
+  constructor(windowSeconds, process, base) {
     this.windowSeconds = windowSeconds;
+    this.process = process;
     this.base = base;
     this.failures = 0;
     this.timer = null;
@@ -109,6 +113,7 @@ class Feed {
 
   async ask(keys) {
     const query = new URLSearchParams({ window: this.windowSeconds });
+    if (this.long()) query.set("process", this.process);
     for (const key of keys) query.append("series", key);
     const known = this.tag && this.keys === keys.join() ? { "If-None-Match": this.tag } : {};
     let answer;
@@ -130,8 +135,12 @@ class Feed {
     return this.at ? (Date.now() - this.at) / 1000 : 0;
   }
 
+  long() {
+    return this.windowSeconds > LONG_WINDOW_SECONDS;
+  }
+
   stale() {
-    return this.failures > 0 || this.ageSeconds() > STALE_SECONDS;
+    return this.failures > 0 || this.ageSeconds() > (this.long() ? STALE_LONG_SECONDS : STALE_SECONDS);
   }
 }
 
@@ -165,14 +174,15 @@ class Chart {
   }
 
   show(data) {
-    const moved = this.data && this.data.window !== data.window;
+    const moved = this.data && feedKey(this.data) !== feedKey(data);
     const switchedOn = data.live && !(this.data && this.data.live);
     this.data = data;
     this.title.textContent = data.title;
     this.plot.style.height = `${data.height}px`;
     this.plot.setAttribute("aria-label", data.alt);
-    if (!feeds.has(data.window)) feeds.set(data.window, new Feed(data.window, this.base));
-    this.feed = feeds.get(data.window);
+    const key = feedKey(data);
+    if (!feeds.has(key)) feeds.set(key, new Feed(data.window, data.process, this.base));
+    this.feed = feeds.get(key);
     if (moved || !this.ready) this.drawn = null;
     if (this.ready) this.redraw();
     else this.start();
@@ -213,7 +223,7 @@ class Chart {
     performance.measure("live-chart", "live-chart-begin");
     if (first) this.plot.on("plotly_relayout", () => this.zoomed());
     const empty = traces.every((trace) => !trace.y.some((value) => value));
-    this.say(empty ? this.data.empty : "");
+    this.say(empty ? this.emptyText(body) : "");
   }
 
   traces(body, palette) {
@@ -247,7 +257,7 @@ class Chart {
     const highest = Math.max(0, ...traces.flatMap((trace) => trace.y.map((value) => value ?? 0)));
     const axis = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, tickfont: { size: 11 } };
     return {
-      uirevision: String(this.data.window),
+      uirevision: feedKey(this.data),
       height: this.data.height,
       // Set, not found out: automargin would draw everything twice, a third of the whole refresh.
       margin: { l: highest >= 1000 || highest < 1 ? 66 : 54, r: 8, t: traces.length > 1 ? 30 : 12, b: 24 },
@@ -263,8 +273,8 @@ class Chart {
       },
       showlegend: traces.length > 1,
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 } },
-      xaxis: { ...axis, type: "date", showgrid: false, hoverformat: "%H:%M:%S", nticks: 6, tickformatstops: TICKS },
-      yaxis: { ...axis, rangemode: "tozero", ticksuffix: ` ${this.data.unit}`, nticks: 5, ...(highest ? {} : { range: [0, 1] }) },
+      xaxis: { ...axis, type: "date", showgrid: false, hoverformat: this.feed.long() ? "%a %d %b %H:%M" : "%H:%M:%S", nticks: 6, tickformatstops: TICKS },
+      yaxis: { ...axis, rangemode: "tozero", ticksuffix: ` ${this.data.unit}`, nticks: 5, ...(highest >= SMALLEST_SHOWN ? {} : { range: [0, 1] }) },
       ...this.target(highest, style),
     };
   }
@@ -292,6 +302,7 @@ class Chart {
     const at = feed.at ? new Date(feed.at).toLocaleTimeString([], { hour12: false }) : "";
     const stale = data.live && feed.stale();
     let text = at ? `updated ${at}` : "loading";
+    if (at && feed.long()) text = this.longText(at);
     if (!data.live) text = "not live";
     else if (stale) text = this.staleText(at);
     this.state.textContent = text;
@@ -301,10 +312,27 @@ class Chart {
     this.wasStale = stale;
   }
 
+  emptyText(body) {
+    if (!this.feed.long()) return this.data.empty;
+    const step = body.series[this.keys()[0]].step_seconds;
+    const each = step < 3600 ? `${step / 60} min` : `${step / 3600} h`;
+    const since = body.since === null ? "begins now" : `goes back to ${moment(body.since)}`;
+    return `Nothing in this window yet: the history ${since}, with a point each ${each}.`;
+  }
+
+  // Whose figures these are, and since when there are any where that is later than the window begins.
+  longText(at) {
+    const { since, processes } = this.feed.body;
+    if (since === null) return `history begins now · updated ${at}`;
+    const begins = since * 1000 > Date.now() - this.data.window * 1000 ? `since ${moment(since)} · ` : "";
+    const whose = this.data.process !== "all" ? "one process" : processes === 1 ? "1 process" : `${processes} processes`;
+    return `${begins}${whose} · updated ${at}`;
+  }
+
   staleText(at) {
     const { feed } = this;
     const age = at ? `, ${Math.round(feed.ageSeconds())} s old` : "";
-    if (!feed.failures) return `stale${age}: the recorder has stopped`;
+    if (!feed.failures) return `stale${age}: ${feed.long() ? "the store does not answer" : "the recorder has stopped"}`;
     const pause = Math.max(0, Math.ceil((feed.nextAt - Date.now()) / 1000));
     return `stale${age}: ${feed.reason}, next try ${pause ? `in ${pause} s` : "now"}`;
   }
@@ -339,7 +367,8 @@ class Chart {
 
 const TICKS = [
   { dtickrange: [null, 59999], value: "%H:%M:%S" },
-  { dtickrange: [60000, null], value: "%H:%M" },
+  { dtickrange: [60000, 43199999], value: "%H:%M" },
+  { dtickrange: [43200000, null], value: "%a %d %b" },
 ];
 const CONFIG = { displayModeBar: false, displaylogo: false, doubleClick: "autosize", scrollZoom: false };
 
@@ -365,6 +394,17 @@ function shares(series, rest) {
     }
     return hits / all;
   });
+}
+
+function feedKey(data) {
+  return data.window > LONG_WINDOW_SECONDS ? `${data.window}|${data.process}` : String(data.window);
+}
+
+function moment(second) {
+  const when = new Date(second * 1000);
+  const today = when.toDateString() === new Date().toDateString();
+  const time = when.toLocaleTimeString([], { hour12: false, hour: "2-digit", minute: "2-digit" });
+  return today ? time : `${when.toLocaleDateString([], { day: "numeric", month: "short" })} ${time}`;
 }
 
 function colours(style) {

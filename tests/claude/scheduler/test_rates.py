@@ -55,6 +55,7 @@ def test_a_slow_reset_tells_that_it_refills_slowly():
     bucket.learn(0.0, bucket.take(0.0, 1), 0.0, told(30, reset_seconds=600), START)
 
     assert bucket.remaining(100.0) == pytest.approx(35)
+    assert bucket.full_in(100.0) == pytest.approx(500)
 
 
 def test_bad_news_is_believed_at_once_and_good_news_by_half():

@@ -86,6 +86,7 @@ async def test_who_is_in_the_way_is_named(indexes: Indexes, connect: Connect, pl
     assert found.verdict == "WAIT"
     assert "night shift" in texts(found, "WAIT")
     assert "ShareUpdateExclusiveLock" in texts(found, "WAIT")
+    assert f"pg_terminate_backend({other.get_server_pid()})" in found.reasons[0].next_step
 
     await other.execute("ROLLBACK")
     assert (await indexes.preflight(platform_connection, NAME)).verdict == "GO"
@@ -101,6 +102,7 @@ async def test_a_table_that_is_locked_is_not_waited_for(indexes: Indexes, connec
     assert found.verdict == "WAIT"
     assert "rewrite" in texts(found, "WAIT")
     assert "could not be tried" in texts(found, "GO")
+    assert "no longer locked" in found.reasons[-1].next_step
 
 
 async def test_one_build_at_a_time(indexes: Indexes, connect: Connect, platform_connection) -> None:

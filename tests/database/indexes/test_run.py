@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from core.database.indexes.run import IndexRun
+from core.database.indexes.session import IndexSession
 from core.database.indexes.shipped import IndexSet
 from core.database.queries import Queries
 from core.errors import OperationError, QueryError, SchemaError
@@ -103,6 +104,16 @@ async def test_locks_that_are_not_had_are_tried_again_and_then_named(
         await run.up(index_set[NAME], Told())
     assert "preflight" in caught.value.next_step
     assert await left_of(platform_connection) is None
+
+
+async def test_each_try_is_more_patient_than_the_one_before(
+    connect: Connect, index_set: IndexSet, old_snapshot, platform_connection
+) -> None:
+    """A report that is longer than the first wait must not end every try, each with a whole build behind it."""
+    connection = await connect()
+    with pytest.raises(OperationError, match="in 2 tries"):
+        await IndexSession(connection, Queries(), IMPATIENT).build(index_set[NAME])
+    assert await connection.fetchval("SHOW lock_timeout") == "400ms"
 
 
 async def test_a_build_that_cannot_be_leaves_nothing(run: IndexRun, index_set: IndexSet, platform_connection) -> None:
