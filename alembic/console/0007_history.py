@@ -36,7 +36,7 @@ def upgrade() -> None:
             "shift_seconds", sa.Integer(), nullable=False, comment="how far the clock was set since the process started"
         ),
         sa.Column("parts", sa.SmallInteger(), nullable=False, comment="slots of the finer grain that are in it"),
-        sa.Column("totals", pg.BYTEA(), nullable=False, comment="each metric over all labels; core/monitor/slots_codec.py"),
+        sa.Column("totals", pg.BYTEA(), nullable=False, comment="each metric over all labels; core/monitor/history/codec.py"),
         sa.Column("labelled", pg.BYTEA(), nullable=True, comment="each metric by its labels; NULL in the slots of ten seconds"),
         sa.PrimaryKeyConstraint("grain_seconds", "second", "process", "shift_seconds", name=op.f("metric_slots_pkey")),
         schema="console",

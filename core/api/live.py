@@ -20,9 +20,9 @@ from core.api.problem import problem
 from core.api.reach import GetReach, Reach
 from core.errors import CoreError
 from core.monitor import History, Recorder
-from core.monitor.history import CHART_STEPS_SECONDS
-from core.monitor.history_reader import HistoryView
-from core.monitor.slots_codec import StoredKey
+from core.monitor.history.codec import StoredKey
+from core.monitor.history.history import CHART_STEPS_SECONDS
+from core.monitor.history.reader import HistoryView
 from core.monitor.windows import WINDOWS_SECONDS
 
 MAX_SERIES = 20  # A page has a handful of charts with a few lines each.

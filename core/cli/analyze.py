@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from core.cli.terminal import harmless
+
 if TYPE_CHECKING:  # the services are loaded by `run`: the other commands need not wait for them
     from core.operations import Started, Work
     from core.platform.lead_analyses import AnalysedLead
@@ -129,7 +131,7 @@ def _lines(found: AnalysedLead) -> str:
         f"Not used: {', '.join(ignored)}" if ignored else "",
         figures_line(found.answer) if found.answer is not None else "",
     ]
-    return "".join(line + "\n" for line in lines if line)
+    return harmless("".join(line + "\n" for line in lines if line))
 
 
 def _prepared_lines(result: Mapping[str, Any]) -> str:

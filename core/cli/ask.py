@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from core.cli.terminal import harmless
+
 if TYPE_CHECKING:  # the services are loaded by `run`: the other commands need not wait for them
     from core.claude.messages import Answer, Ask
     from core.claude.prompts import PromptVersion
@@ -47,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
     async def work(services: Services) -> Answer:
         ask = await _ask(options, services, text)
-        return await services.claude.ask(ask, on_text=_write if streams else _keep_quiet)
+        return await services.claude.ask(ask, on_text=_write_text if streams else _keep_quiet)
 
     try:
         answer = run_opened(work)
@@ -109,13 +111,18 @@ def _tell(options: argparse.Namespace, answer: Answer, *, streamed: bool) -> Non
         _write(orjson.dumps({"ok": True, "data": data, "error": None}).decode() + "\n")
         return
     if not streamed:
-        _write(answer.text + "\n")
+        _write_text(answer.text + "\n")
     sys.stderr.write(f"{REHEARSAL}\n" if answer.rehearsal else "")
     sys.stderr.write(figures_line(answer) + "\n")
 
 
 def _keep_quiet(_text: str) -> None:
     """For a call that is streamed, so that the time of its first token is known, and shown at its end."""
+
+
+def _write_text(text: str) -> None:
+    """What others wrote; a file gets it as it is."""
+    _write(harmless(text) if sys.stdout.isatty() else text)
 
 
 def _write(text: str) -> None:

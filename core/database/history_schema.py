@@ -1,6 +1,6 @@
 """HistorySchema: the tables of the console's store in which core.monitor keeps what was measured.
 
-Owns their columns. The partitions are no part of it: `core.monitor.partitions` makes and drops them as time goes on.
+Owns their columns. The partitions are no part of it: `core.monitor.history.partitions` makes and drops them as time goes on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def add_history_tables(console: sa.MetaData) -> None:
         sa.Column("process", sa.BigInteger, primary_key=True),
         sa.Column("shift_seconds", sa.Integer, primary_key=True, comment="how far the clock was set since the process started"),
         sa.Column("parts", sa.SmallInteger, nullable=False, comment="slots of the finer grain that are in it"),
-        sa.Column("totals", pg.BYTEA, nullable=False, comment="each metric over all labels; core/monitor/slots_codec.py"),
+        sa.Column("totals", pg.BYTEA, nullable=False, comment="each metric over all labels; core/monitor/history/codec.py"),
         sa.Column("labelled", pg.BYTEA, comment="each metric by its labels; NULL in the slots of ten seconds"),
         postgresql_partition_by="LIST (grain_seconds)",
     )  # fmt: skip

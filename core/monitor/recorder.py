@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 from core.monitor.clock import SteadyClock
 from core.monitor.distribution import Distribution, distribution
+from core.monitor.history.codec import StoredKey
 from core.monitor.registry import Registry
 from core.monitor.slots import Slot, SlotSeries
-from core.monitor.slots_codec import StoredKey
 from core.monitor.timeline import History, Points
 from core.monitor.windows import (
     WINDOWS_SECONDS,

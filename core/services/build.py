@@ -6,8 +6,8 @@ from core.cache.redis_tier.command_lines import CommandLines
 from core.cache.tiered import TieredCache
 from core.database.indexes.catalog import Indexes
 from core.database.indexes.shipped import IndexSet
-from core.monitor.history import MetricHistory
-from core.monitor.system import SystemMonitor
+from core.monitor.history.history import MetricHistory
+from core.monitor.system.system import SystemMonitor
 from core.operations import Operations
 from core.platform.activity import Activity
 from core.platform.cache_keys import CacheKeys

@@ -20,8 +20,8 @@ from core.errors import CoreError
 from core.health import Health
 from core.monitor import Recorder
 from core.monitor.alerts.alerts import Alerts
-from core.monitor.history import MetricHistory
-from core.monitor.system import SystemMonitor
+from core.monitor.history.history import MetricHistory
+from core.monitor.system.system import SystemMonitor
 from core.operations import Operations
 from core.platform.activity import Activity
 from core.platform.alert_operations import AlertOperations

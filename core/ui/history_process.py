@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.api.live import ALL_PROCESSES
-from core.monitor.history_writer import ProcessInfo
+from core.monitor.history.writer import ProcessInfo
 from core.ui.session import run_quietly, services
 
 KEY = "of_process"

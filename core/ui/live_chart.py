@@ -16,7 +16,7 @@ import streamlit as st
 
 from core.api import Asset
 from core.api.live import ALL_PROCESSES
-from core.monitor.history import CHART_STEPS_SECONDS
+from core.monitor.history.history import CHART_STEPS_SECONDS
 from core.ui.history_process import chosen_process, process_choice
 from core.ui.live_fallback import draw_fallback
 from core.ui.live_line import LiveLine, Unit, scale_of

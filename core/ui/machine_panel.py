@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from core.monitor import Recorder
-from core.monitor.history_writer import WriterStats
-from core.monitor.machine import Used
-from core.monitor.system import DEAR_SECONDS, SystemSnapshot
+from core.monitor.history.writer import WriterStats
+from core.monitor.system.machine import Used
+from core.monitor.system.system import DEAR_SECONDS, SystemSnapshot
 from core.platform.units import duration, percent, size
 from core.ui.live_chart import LiveView, live_chart
 from core.ui.live_line import LiveLine

@@ -16,9 +16,9 @@ from core.api import Asset, build_console_routes, build_routes
 from core.api.live import MAX_BODIES, MAX_SERIES
 from core.errors import CoreError, DependencyDown
 from core.monitor import History, Recorder
-from core.monitor.history import ChartHistory
-from core.monitor.history_reader import HistoryView
-from core.monitor.slots_codec import StoredKey
+from core.monitor.history.codec import StoredKey
+from core.monitor.history.history import ChartHistory
+from core.monitor.history.reader import HistoryView
 from tests.monitor.manual_clock import START, ManualClock
 
 

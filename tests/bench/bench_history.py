@@ -20,12 +20,12 @@ import pytest
 from core.database.pool import Database, PoolSettings
 from core.database.queries import Queries
 from core.monitor import Recorder
-from core.monitor.grains import DAY_SECONDS, StoredSlot
-from core.monitor.history import MetricHistory
-from core.monitor.history_writer import add_slots
-from core.monitor.partitions import Partitions
-from core.monitor.rollup import RollUp
-from core.monitor.slot_collector import SlotCollector
+from core.monitor.history.collector import SlotCollector
+from core.monitor.history.grains import DAY_SECONDS, StoredSlot
+from core.monitor.history.history import MetricHistory
+from core.monitor.history.partitions import Partitions
+from core.monitor.history.rollup import RollUp
+from core.monitor.history.writer import add_slots
 from tests.monitor.manual_clock import START, ManualClock
 
 METRICS, LABELS, PER_SECOND = 18, 44, 1_000  # Five records a request.

@@ -19,13 +19,13 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from core.errors import CoreError
-from core.monitor.grains import DAY_SECONDS, HOURS, MINUTES
-from core.monitor.history_reader import HistoryReader, HistoryView, Question, question
-from core.monitor.history_writer import HistoryWriter, ProcessInfo, WriterStats
-from core.monitor.partitions import Partitions
+from core.monitor.history.codec import StoredKey
+from core.monitor.history.grains import DAY_SECONDS, HOURS, MINUTES
+from core.monitor.history.partitions import Partitions
+from core.monitor.history.reader import HistoryReader, HistoryView, Question, question
+from core.monitor.history.rollup import RollUp
+from core.monitor.history.writer import HistoryWriter, ProcessInfo, WriterStats
 from core.monitor.recorder import Recorder
-from core.monitor.rollup import RollUp
-from core.monitor.slots_codec import StoredKey
 from core.monitor.timeline import History
 from core.monitor.windows import Labels
 from core.ports import Rows

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.monitor.grains import DAY_SECONDS, HOURS, MINUTES, TENS, Grain, StoredSlot
-from core.monitor.history_writer import add_slots
-from core.monitor.partitions import Partitions
+from core.monitor.history.codec import SlotsDecoder, StoredKey, encode
+from core.monitor.history.grains import DAY_SECONDS, HOURS, MINUTES, TENS, Grain, StoredSlot
+from core.monitor.history.partitions import Partitions
+from core.monitor.history.writer import add_slots
 from core.monitor.slots import Slot, merged
-from core.monitor.slots_codec import SlotsDecoder, StoredKey, encode
 from core.ports import Rows
 
 log = logging.getLogger(__name__)

@@ -14,13 +14,13 @@ from core.database.pool import Database, PoolSettings
 from core.database.queries import Queries
 from core.errors import DependencyDown
 from core.monitor import Recorder
-from core.monitor.grains import DAY_SECONDS, HOURS, MINUTES, TENS, StoredSlot
-from core.monitor.history import MetricHistory
-from core.monitor.history_writer import HistoryWriter, ProcessInfo, add_slots
-from core.monitor.partitions import Partitions
-from core.monitor.rollup import RollUp
+from core.monitor.history.codec import encode
+from core.monitor.history.grains import DAY_SECONDS, HOURS, MINUTES, TENS, StoredSlot
+from core.monitor.history.history import MetricHistory
+from core.monitor.history.partitions import Partitions
+from core.monitor.history.rollup import RollUp
+from core.monitor.history.writer import HistoryWriter, ProcessInfo, add_slots
 from core.monitor.slots import counted, folded
-from core.monitor.slots_codec import encode
 from tests.monitor.manual_clock import ManualClock
 from tests.servers import behind, socket_of
 from tests.support import wait_until_async

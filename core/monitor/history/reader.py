@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.monitor.grains import DAY_SECONDS, GRAINS, HOURS, MINUTES, Grain
+from core.monitor.history.codec import SlotsDecoder, StoredKey
+from core.monitor.history.grains import DAY_SECONDS, GRAINS, HOURS, MINUTES, Grain
 from core.monitor.slots import Slot
-from core.monitor.slots_codec import SlotsDecoder, StoredKey
 from core.monitor.timeline import LONG_LEAD_SECONDS, History, Point, Steps, points
 from core.ports import Rows
 

@@ -6,8 +6,8 @@ import gc
 from pathlib import Path
 
 from core.monitor import Recorder
-from core.monitor.machine import Machine, Used
-from core.monitor.system import SystemMonitor
+from core.monitor.system.machine import Machine, Used
+from core.monitor.system.system import SystemMonitor
 from tests.monitor.manual_clock import ManualClock
 from tests.support import wait_until_async
 

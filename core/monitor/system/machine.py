@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import psutil
 
-from core.monitor.cgroup import PROC, ROOT, Cgroup
-from core.monitor.pressure import Pressure, read_pressure
+from core.monitor.system.cgroup import PROC, ROOT, Cgroup
+from core.monitor.system.pressure import Pressure, read_pressure
 
 T = TypeVar("T")
 

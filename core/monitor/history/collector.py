@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 
-from core.monitor.grains import MINUTES, TENS, StoredSlot
+from core.monitor.history.codec import encode
+from core.monitor.history.grains import MINUTES, TENS, StoredSlot
 from core.monitor.recorder import Recorder
 from core.monitor.slots import TENS_KEPT_SECONDS, merged
-from core.monitor.slots_codec import encode
 
 
 class SlotCollector:

@@ -15,10 +15,10 @@ from datetime import datetime
 from itertools import islice
 
 from core.errors import CoreError, QueryError
-from core.monitor.grains import MINUTES, TENS, StoredSlot
-from core.monitor.partitions import Partitions
+from core.monitor.history.collector import SlotCollector
+from core.monitor.history.grains import MINUTES, TENS, StoredSlot
+from core.monitor.history.partitions import Partitions
 from core.monitor.recorder import Recorder
-from core.monitor.slot_collector import SlotCollector
 from core.ports import Rows
 from core.tasks import end_tasks
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.monitor.grains import DAY_SECONDS, GRAINS, Grain, StoredSlot
+from core.monitor.history.grains import DAY_SECONDS, GRAINS, Grain, StoredSlot
 from core.ports import Rows
 
 MAKING_LOCK = 0x6D657472  # Any fixed number: processes that start together take turns.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.monitor.buckets import BUCKETS
-from core.monitor.rollup import add_blobs
+from core.monitor.history.codec import SlotsDecoder, StoredKey, encode
+from core.monitor.history.rollup import add_blobs
 from core.monitor.slots import Slot, counted, folded
-from core.monitor.slots_codec import SlotsDecoder, StoredKey, encode
 
 rng = np.random.default_rng(11)
 ODD: dict[StoredKey, Slot] = {

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.monitor.machine import Counters, Machine, Used
-from core.monitor.pauses import GcPauses, LoopLag
-from core.monitor.pressure import Pressure
+from core.monitor.system.machine import Counters, Machine, Used
+from core.monitor.system.pauses import GcPauses, LoopLag
+from core.monitor.system.pressure import Pressure
 from core.ports import Record
 
 log = logging.getLogger(__name__)

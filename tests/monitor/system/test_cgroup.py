@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.monitor.cgroup import Cgroup
-from core.monitor.pressure import Pressure, read_pressure
+from core.monitor.system.cgroup import Cgroup
+from core.monitor.system.pressure import Pressure, read_pressure
 
 V2 = {
     "proc/self/cgroup": "0::/pod/app\n",

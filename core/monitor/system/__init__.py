@@ -1,0 +1,1 @@
+"""System: what the machine, its limits and this process are at, looked at by one thread."""
