@@ -32,9 +32,7 @@ def upgrade() -> None:
         sa.Column("grain_seconds", sa.SmallInteger(), nullable=False, comment="10, 60, 3600: how long the slot lasted"),
         sa.Column("second", sa.BigInteger(), nullable=False, comment="in which it began; seconds since 1970"),
         sa.Column("process", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "shift_seconds", sa.Integer(), nullable=False, comment="how far the clock was set since the process started"
-        ),
+        sa.Column("shift_seconds", sa.Integer(), nullable=False, comment="how far the clock was set since the process started"),
         sa.Column("parts", sa.SmallInteger(), nullable=False, comment="slots of the finer grain that are in it"),
         sa.Column("totals", pg.BYTEA(), nullable=False, comment="each metric over all labels; core/monitor/history/codec.py"),
         sa.Column("labelled", pg.BYTEA(), nullable=True, comment="each metric by its labels; NULL in the slots of ten seconds"),
