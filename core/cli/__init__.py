@@ -10,7 +10,16 @@ import orjson
 
 from core import __version__
 from core.cli import analyze, ask, console, db, generate, import_, load, migrate, operations, serve, warm
-from core.errors import ClaudeDown, ClaudeOverloaded, ClaudeTimeout, CoreError, DependencyError, SettingsError, UsageError
+from core.errors import (
+    ClaudeDown,
+    ClaudeError,
+    ClaudeOverloaded,
+    ClaudeTimeout,
+    CoreError,
+    DependencyError,
+    SettingsError,
+    UsageError,
+)
 
 COMMANDS = (analyze, ask, console, db, generate, import_, load, migrate, operations, serve, warm)
 
@@ -33,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failed(error: CoreError, *, as_json: bool) -> int:
     if as_json:
-        body = {"ok": False, "data": None, "error": {"message": str(error), "next_step": error.next_step}}
-        sys.stdout.write(orjson.dumps(body).decode() + "\n")
+        kind = {"kind": error.kind} if isinstance(error, ClaudeError) else {}
+        told = {"message": str(error), "next_step": error.next_step, **kind}
+        sys.stdout.write(orjson.dumps({"ok": False, "data": None, "error": told}).decode() + "\n")
     sys.stderr.write(f"{error}\n{error.next_step}\n")
     if isinstance(error, SettingsError | UsageError):
         return 2

@@ -21,6 +21,7 @@ def add_parser(commands: Any) -> None:
 def run(_options: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     settings = Settings.from_env()
+    check_parts(settings)
     check_port(settings.host, settings.port, "PORT={port} make run")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     sys.stderr.write(f"The console opens on http://{host}:{settings.port}  (Ctrl-C ends it)\n")
@@ -28,6 +29,13 @@ def run(_options: argparse.Namespace) -> int:
     from core import ui  # noqa: PLC0415 - loads Streamlit, which the other commands need not wait for
 
     return ui.serve(settings.host, settings.port)
+
+
+def check_parts(settings: Settings) -> None:
+    """Raise the SettingsErrors that only the parts find: in a server that starts they would come with a traceback."""
+    from core.services import build_services  # noqa: PLC0415 - loaded by what is started now anyway
+
+    build_services(settings)
 
 
 def check_port(host: str, port: int, otherwise: str) -> None:

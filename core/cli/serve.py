@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from core.cli.console import check_port
+from core.cli.console import check_parts, check_port
 from core.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedServer
 from core.errors import SettingsError
 from core.settings import Settings
@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
     settings = Settings.from_env()
     if not 1 <= options.workers <= MAX_WORKERS:
         raise SettingsError(f"--workers is from 1 to {MAX_WORKERS}.")
+    check_parts(settings)
     check_port(settings.host, options.port, "python -m core serve --port {port}")
     held = _hold(settings)
     sys.stderr.write(f"The API answers on http://{settings.host}:{options.port}  (Ctrl-C ends it)\n")

@@ -96,13 +96,16 @@ def model_finding(models: Models, model: str, today: date) -> Finding | None:
 
 
 def prompt_findings(models: Models, prompts: Iterable[PromptVersion], model: str) -> Iterator[Finding]:
-    """Each prompt in use that the model which is to answer it does not take: nothing of it is ever sent."""
+    """The prompts in use that the model which is to answer them does not take: nothing of them is ever sent."""
+    refused: dict[tuple[str, str], list[str]] = {}
     for prompt in prompts:
         try:
             models.check_request(prompt.render(dict.fromkeys(prompt.variables, ""), default_model=model))
         except UsageError as error:
-            reason = f"the prompt {prompt.name} cannot be asked: {str(error).removesuffix('.')}"
-            yield Finding(broken=True, reason=reason, next_step=f"{error.next_step} The Prompts page has its text.")
+            refused.setdefault((str(error).removesuffix("."), error.next_step), []).append(prompt.name)
+    for (why, step), names in refused.items():
+        reason = f"no answer to {', '.join(names)}: {why}"
+        yield Finding(broken=True, reason=reason, next_step=f"{step} The Prompts page has the texts.")
 
 
 def _budgets(stats: ClaudeStats) -> Iterator[Finding]:

@@ -66,9 +66,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
 def test_overhead(settings: Settings) -> None:
     """Scheduler, budget, ledger, answer log and cache together: at most 0.5 ms of CPU above the SDK on the same transport."""
     medians, least = uvloop.run(_overhead(settings))
-    print(
-        f"\nCPU of one ask, whole process, {ROUNDS} turns of {ASKS}: median, over the bare SDK, the same of the least"
-    )
+    print(f"\nCPU of one ask, whole process, {ROUNDS} turns of {ASKS}: median, over the bare SDK, the same of the least")
     for name, base in BASES.items():
         over, at_best = medians[name] - medians[base], least[name] - least[base]
         print(f"  {name:36} {medians[name] * 1e3:.3f} ms, {over * 1e3:+.3f}, {at_best * 1e3:+.3f} ms over {base}")

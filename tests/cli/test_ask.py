@@ -46,7 +46,7 @@ def test_a_text_and_a_prompt(settings: Settings, database_url: str) -> None:
 def test_over_budget(settings: Settings) -> None:
     """1, with what to do."""
     refused = run(replace(settings, claude_budget_day_usd=0.0), "ask", "Say yes.", "--json")
-    assert refused.code == 1
+    assert (refused.code, refused.body["error"]["kind"]) == (1, "over_budget")
     assert "CLAUDE_BUDGET_DAY_USD" in refused.body["error"]["next_step"]
 
 
