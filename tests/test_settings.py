@@ -40,8 +40,8 @@ def test_the_environment_wins_over_the_file_also_with_an_empty_value(tmp_path: P
         ("PORT", "eighty"), ("PORT", "0"), ("PORT", "70000"), ("MODE", "destroy"), ("HOST", "0.0.0.0"), ("HOST", "example.com"),
         ("DATABASE_URL", "mysql://x"), ("DATABASE_URL", "no url"), ("DATABASE_URL", "postgresql://h:port/x"), ("REDIS_URL", "http://x"),
         ("DATABASE_POOL_MAX", "0"), ("HEALTH_INTERVAL_SECONDS", "0"), ("SAMPLE_DATA", "perhaps"), ("SAMPLE_LEADS", "-1"),
-        ("DATABASE_POOL_MAX", "many"), ("DATABASE_POOL_MIN", "-1"), ("CLAUDE_TIMEOUT_SECONDS", "inf"), ("CLAUDE_BUDGET_DAY_USD", "nan"),
-        ("CLAUDE_BUDGET_OPERATOR_DAY_USD", "-1"),
+        ("DATABASE_POOL_MAX", "many"), ("DATABASE_POOL_MIN", "-1"), ("CLAUDE_TIMEOUT_SECONDS", "inf"),
+        ("CLAUDE_BUDGET_DAY_USD", "nan"), ("CLAUDE_BUDGET_OPERATOR_DAY_USD", "-1"),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_work_is_refused_by_the_variables_name(variable: str, value: str) -> None:

@@ -26,6 +26,8 @@ PATIENCE_SECONDS = 10.0
 TRIAL_WAIT_SECONDS = (
     2.0  # What people wait for the breaker's next trial: a short trouble passes unseen, an outage is told at once.
 )
+PRESS_AGAIN = "Press Ask Claude again on the Claude page; until then the rules answer."
+TRIED_AGAIN = "It is tried again by itself within half a minute; until then the rules answer."
 
 
 class Dispatcher:
@@ -205,8 +207,10 @@ class Dispatcher:
             if ticket.turn.done():
                 continue
             self._tally.note("refused_by_breaker")
-            text = f"The API is left alone for a while: {stats.last_error or 'opened by hand'}"
-            ticket.turn.set_exception(ClaudeDown(text, retry_after_seconds=stats.retry_in_seconds))
+            by_hand = stats.state == "forced_open"
+            text = f"The API is left alone for a while: {'an operator wants it so.' if by_hand else stats.last_error}"
+            step = PRESS_AGAIN if by_hand else TRIED_AGAIN
+            ticket.turn.set_exception(ClaudeDown(text, step, retry_after_seconds=stats.retry_in_seconds))
         return math.inf if stats.retry_in_seconds is None else now + stats.retry_in_seconds
 
     def _set_timer(self, wake: float) -> None:

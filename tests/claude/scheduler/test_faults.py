@@ -225,6 +225,7 @@ async def test_an_outage_is_told_to_people_at_once():
         await scheduler.run(ask("person"))
 
     assert told.value.retry_after_seconds > 2
+    assert "by itself" in told.value.next_step
     assert scheduler.stats().queued == waiting > 0
     assert scheduler.stats().counters.refused_by_breaker == 1
     await scheduler.close()
@@ -239,8 +240,9 @@ async def test_a_breaker_closed_by_hand_lets_go_what_waits():
     first = await begin(scheduler, ask("first"))
     scheduler.breaker.open("Ana", "maintenance")
     (bulk,) = await begin(scheduler, ask("bulk", **BULK))
-    with pytest.raises(ClaudeDown):
+    with pytest.raises(ClaudeDown, match="an operator") as told:
         await scheduler.run(ask("person"))
+    assert "Press Ask Claude again" in told.value.next_step
     assert api.names == ["first"]
 
     scheduler.breaker.automatic("Ana")
