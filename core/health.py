@@ -190,7 +190,11 @@ class _Watch:
     def _become(self, state: DependencyState, *, version: str, error: str, next_step: str) -> None:
         now, changed = _now(), state != self.status.state
         if changed:
-            log.warning("dependency_%s name=%s error=%r", state, self.check.name, error)
+            # A server that is there from the start is no news: commands would say it on every run.
+            expected = (self.status.state, state) == ("starting", "up")
+            log.log(
+                logging.INFO if expected else logging.WARNING, "dependency_%s name=%s error=%r", state, self.check.name, error
+            )
         self.status = replace(
             self.status,
             state=state,

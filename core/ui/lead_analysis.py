@@ -17,7 +17,7 @@ from core.platform.lead_analysis import merged
 from core.platform.panel import within
 from core.platform.units import duration
 from core.ui.lead_ask import Asked, ask, asked_before, begin, follow, key_of, stop
-from core.ui.lead_panels import draw_numbers, draw_recommendations
+from core.ui.lead_panels import draw_judgement, draw_numbers, draw_recommendations
 from core.ui.session import run, services
 from core.ui.text import plain
 from core.ui.verdict import clock, span
@@ -134,15 +134,7 @@ def _answered(found: AnalysedLead, answer: Answer, shown_for: timedelta) -> None
             "all the same; ask again later.",
             icon=":material/history:",
         )
-    draw_numbers(
-        {
-            "intent_score": analysis.intent_score,
-            "buying_timeline": analysis.buying_timeline,
-            "price_sensitivity": analysis.price_sensitivity,
-            "engagement_level": analysis.engagement_level,
-        }
-    )
-    draw_recommendations(analysis.recommendations)
+    draw_judgement(analysis)
     _beside(found)
     st.caption(f"{cache_words(answer)} Read {span(shown_for)} ago.")
     with st.expander("How it was made", icon=":material/receipt_long:"):

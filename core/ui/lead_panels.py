@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.platform.lead_analyses import AnalysedLead
+from core.platform.lead_analysis import LeadAnalysis
 from core.platform.panel import Panel
 from core.platform.scoring import RulesScore, ScorePart
 from core.platform.subjects import Subject
@@ -143,21 +144,26 @@ def draw_recommendations(texts: Any) -> None:
         st.markdown("\n".join(f"{place}. {plain(str(text))}" for place, text in enumerate(texts, start=1)))
 
 
+def draw_judgement(analysis: LeadAnalysis) -> None:
+    """What an analysis says, whoever made it."""
+    draw_numbers(
+        {
+            "intent_score": analysis.intent_score,
+            "buying_timeline": analysis.buying_timeline,
+            "price_sensitivity": analysis.price_sensitivity,
+            "engagement_level": analysis.engagement_level,
+        }
+    )
+    draw_recommendations(analysis.recommendations)
+
+
 def draw_rules(rules: RulesScore) -> DeltaGenerator:
     """The rules' judgement, and the points of each part."""
     box = st.container(border=True)
     with box:
         st.markdown("**The rules say**")
         analysis = rules.analysis()
-        draw_numbers(
-            {
-                "intent_score": analysis.intent_score,
-                "buying_timeline": analysis.buying_timeline,
-                "price_sensitivity": analysis.price_sensitivity,
-                "engagement_level": analysis.engagement_level,
-            }
-        )
-        draw_recommendations(analysis.recommendations)
+        draw_judgement(analysis)
         st.markdown("**Why**: each part's points of what it could give")
         for part in sorted(rules.parts, key=lambda part: -part.points):
             _part(part)

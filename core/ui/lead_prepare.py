@@ -13,10 +13,9 @@ from core.operations import Operation
 from core.platform.panel import Panel, within
 from core.platform.preparing import KIND, MOST_LEADS, Preparation, Wanted, prepare_line
 from core.ui.lead_list import market_filter, score_filter
-from core.ui.operation_panels import MESSAGE, STATES, draw_asking, running_of
+from core.ui.operation_panels import MESSAGE, draw_asking, draw_ended, running_of
 from core.ui.session import attempt, guard, operator, run, services
 from core.ui.text import plain
-from core.ui.verdict import span
 
 PLANNED, PLAN_SECONDS = "lead_planned", 30.0
 LEADS_ASKED = 1_000
@@ -120,17 +119,8 @@ def _last(panel: Panel[Operation | None], now: datetime) -> None:
     if operation is None:
         st.caption("Nothing was prepared yet.")
         return
-    colour, icon = STATES[operation.state]
     with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**Last:** {plain(operation.title)}", width="content")
-            ago = span(now - (operation.finished_at or operation.updated_at))
-            st.badge(f"{operation.state} {ago} ago", color=colour, icon=f":material/{icon}:", width="content")
-            st.page_link(
-                "pages/activity.py", label="All about it", icon=":material/history:", query_params={"id": str(operation.id)}
-            )
-        if operation.error:
-            st.error(f"{plain(operation.error)}\n\n**Next:** {plain(operation.next_step)}", icon=":material/error:")
+        draw_ended(operation, now, f"**Last:** {plain(operation.title)}")
         if operation.result:
             st.markdown(outcome(operation.result))
 

@@ -176,6 +176,20 @@ def draw_asking(kind: str, now: datetime, *, polling: bool) -> tuple[Operation, 
     return operations
 
 
+def draw_ended(operation: Operation, now: datetime, title: str) -> None:
+    """An operation that is over: its title, when it ended and how, and what to do where it failed."""
+    colour, icon = STATES[operation.state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(title, width="content")
+        ago = span(now - (operation.finished_at or operation.updated_at))
+        st.badge(f"{operation.state} {ago} ago", color=colour, icon=f":material/{icon}:", width="content")
+        st.page_link(
+            "pages/activity.py", label="All about it", icon=":material/history:", query_params={"id": str(operation.id)}
+        )
+    if operation.error:
+        st.error(f"{plain(operation.error)}\n\n**Next:** {plain(operation.next_step)}", icon=":material/error:")
+
+
 def draw_message() -> None:
     """What the last action came to, when it went wrong."""
     if message := st.session_state.get(MESSAGE):

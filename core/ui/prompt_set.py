@@ -14,11 +14,10 @@ from core.platform.prompt_inputs import SET_MOST, InputSet
 from core.platform.prompt_lines import ask_line
 from core.platform.prompt_sets import KIND, SetRequest
 from core.platform.prompt_trials import Candidate
-from core.ui.operation_panels import MESSAGE, STATES, draw_asking, running_of
+from core.ui.operation_panels import MESSAGE, draw_asking, draw_ended, running_of
 from core.ui.prompt_report import draw_report
 from core.ui.session import attempt, guard, operator, run, services
 from core.ui.text import plain
-from core.ui.verdict import span
 
 PLANNED, PLAN_SECONDS = "prompt_set_planned", 30.0
 LEADS = 20
@@ -153,22 +152,9 @@ def _work(name: str, polling: bool) -> None:
 
 def _last(operation: Operation, now: datetime) -> None:
     if not operation.running:
-        _ended(operation, now)
+        draw_ended(operation, now, f"**{plain(operation.title)}**")
     panel = run(within(services().prompt_lab.sets.report(str(operation.parameters.get("group")))))
     if panel.value is None:
         st.warning(f"Its runs cannot be read: {plain(panel.error)} {plain(panel.next_step)}", icon=":material/cloud_off:")
     elif panel.value[1]:
         draw_report(*panel.value)
-
-
-def _ended(operation: Operation, now: datetime) -> None:
-    colour, icon = STATES[operation.state]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{plain(operation.title)}**", width="content")
-        ago = span(now - (operation.finished_at or operation.updated_at))
-        st.badge(f"{operation.state} {ago} ago", color=colour, icon=f":material/{icon}:", width="content")
-        st.page_link(
-            "pages/activity.py", label="All about it", icon=":material/history:", query_params={"id": str(operation.id)}
-        )
-    if operation.error:
-        st.error(f"{plain(operation.error)}\n\n**Next:** {plain(operation.next_step)}", icon=":material/error:")

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from core.claude.client import ClaudeClient
+from core.database.pool import Database
 from tests.claude.api_answers import KEY, Answering
+from tests.claude.stores import open_store
 
 MakeClient = Callable[..., ClaudeClient]
 
@@ -28,3 +30,10 @@ async def claude_client() -> AsyncIterator[MakeClient]:
     yield make
     for client in clients:
         await client.close()
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Database]:
+    """The console's store."""
+    async with open_store(database_url) as opened:
+        yield opened

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -18,13 +17,6 @@ SCHEMA = {"type": "object", "properties": {"reasons": {"type": "string"}, "a": {
 SHIPPED = PromptVersion(
     name="greeting", title="Greeting", template="Hello $name", max_tokens=50, author="shipped", schema=SCHEMA
 )
-
-
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Database]:
-    """The console's store."""
-    async with open_store(database_url) as opened:
-        yield opened
 
 
 @pytest.fixture

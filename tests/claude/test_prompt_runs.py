@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -20,18 +19,10 @@ from core.claude.prompts import PromptVersion
 from core.database.pool import Database
 from core.errors import ClaudeTruncated, UsageError
 from tests.claude.asks import answer_of, attempt_of
-from tests.claude.stores import open_store
 from tests.support import wait_until_async
 
 SHIPPED = PromptVersion(name="greeting", title="Greeting", template="Hello $name", max_tokens=50, author="shipped")
 VALUES = {"name": "buyer, 300k-400k"}
-
-
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Database]:
-    """The console's store."""
-    async with open_store(database_url) as opened:
-        yield opened
 
 
 @pytest.fixture
