@@ -21,6 +21,7 @@ ThinkingType = Literal["adaptive", "disabled", "between_tools", "enabled"]
 
 DEFAULT_MODEL = "claude-haiku-5-5"
 MODELS_FILE = Path(__file__).with_name("models.toml")
+THINKING_TOKENS = 2_048  # Thinking counts inside max_tokens; at low effort on a few facts it stays well below.
 WARNING_DAYS = 60  # What the vendor gives as notice of a retirement, at the least.
 
 
@@ -117,6 +118,20 @@ class Models:
             raise UsageError(f"{model.id} takes no schema.", f"Choose another model, such as {DEFAULT_MODEL}.")
         _check_effort(model, request)
         _check_thinking(model, request)
+
+    def fitted(self, request: MessageRequest) -> MessageRequest:
+        """The request as its model takes it, for a model that the text was not written for.
+
+        An effort that the model does not know is left out. Where it always thinks it may, with room for that beside the answer.
+        """
+        model = self.known(request.model)
+        if model is None:
+            return request
+        if request.thinking == "off" and model.thinking_off is None and model.thinking is not None:
+            request = replace(request, thinking="adaptive", max_tokens=request.max_tokens + THINKING_TOKENS)
+        known = model.thinking_off_efforts if request.thinking == "off" and model.thinking_off_efforts else model.efforts
+        unknown = request.effort is not None and known is not None and request.effort not in known
+        return replace(request, effort=None) if unknown else request
 
     def _completed(self, model: Model) -> Model:
         """A model of the list, with what only the table says."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +17,7 @@ from core.claude.claude import Claude, Scope
 from core.claude.client import ClaudeClient
 from core.claude.costs import Prices
 from core.claude.ledger import Ledger
+from core.claude.messages import MessageRequest
 from core.claude.models import DEFAULT_MODEL, Models
 from core.claude.prompt_library import PromptLibrary
 from core.claude.prompt_runs import PromptRuns
@@ -109,6 +110,11 @@ class ClaudeParts:
             await end_tasks([self._task])
         for part in (self.scheduler, self.client, self.prompts, self.runs, self.budget, self.ledger, self.answers):
             await part.close()
+
+    def request_of(self, prompt: PromptVersion, values: Mapping[str, str]) -> MessageRequest:
+        """The request that a prompt makes of values; one without a model is fitted to the one in use. Raises UsageError."""
+        request = prompt.render(values, default_model=self.model)
+        return request if prompt.model else self.models.fitted(request)
 
     def stats(self) -> ClaudeStats:
         """Everything as it is now; asks nobody."""

@@ -28,6 +28,8 @@ class Sending:
         self, ask: Ask, request: MessageRequest, timeout_seconds: float, on_text: OnText | None, on_attempt: OnAttempt
     ) -> Reply:
         """Send once; raises ClaudeOverBudget before anything is sent, else as the client does."""
+        if request.model != ask.request.model:  # The fallback: the text was not written for it.
+            request = self._client.known_models.fitted(request)
         reservation = await self._budget.reserve(ask, request)
         exchanges: list[AttemptRecord] = []
 

@@ -67,7 +67,7 @@ async def _ask(options: argparse.Namespace, services: Services, text: str | None
     prompt, label = await _prompt(options, services)
     variables = _variables(options.var) if options.prompt else {"text": text or ""}
     return Ask(
-        request=prompt.checked().render(variables, default_model=services.claude_parts.model),
+        request=services.claude_parts.request_of(prompt.checked(), variables),
         prompt_name=prompt.name,
         prompt_version=label,
         operator=operator(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -18,6 +19,7 @@ T = TypeVar("T")
 
 def run_opened(work: Callable[[Services], Awaitable[T]]) -> T:
     """What the work returns; raises what it raised, and KeyboardInterrupt when it was cancelled."""
+    logging.getLogger("core").setLevel(logging.ERROR)  # The command says itself what matters: a server that starts is no news.
     try:
         return uvloop.run(_run(work))
     except asyncio.CancelledError:  # SIGTERM; a Ctrl-C arrives as KeyboardInterrupt by itself

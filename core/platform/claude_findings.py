@@ -96,16 +96,24 @@ def model_finding(models: Models, model: str, today: date) -> Finding | None:
 
 
 def prompt_findings(models: Models, prompts: Iterable[PromptVersion], model: str) -> Iterator[Finding]:
-    """The prompts in use that the model which is to answer them does not take: nothing of them is ever sent."""
+    """The prompts in use that their model does not take, of which nothing is ever sent; and those that are fitted to it."""
     refused: dict[tuple[str, str], list[str]] = {}
+    fitted: list[str] = []
     for prompt in prompts:
+        request = prompt.render(dict.fromkeys(prompt.variables, ""), default_model=model)
+        sent = request if prompt.model else models.fitted(request)
         try:
-            models.check_request(prompt.render(dict.fromkeys(prompt.variables, ""), default_model=model))
+            models.check_request(sent)
         except UsageError as error:
             refused.setdefault((str(error).removesuffix("."), error.next_step), []).append(prompt.name)
+        else:
+            fitted += [prompt.name] if sent != request else []
     for (why, step), names in refused.items():
         reason = f"no answer to {', '.join(names)}: {why}"
         yield Finding(broken=True, reason=reason, next_step=f"{step} The Prompts page has the texts.")
+    if fitted:
+        reason = f"{model} does not take the effort or the thinking that {', '.join(fitted)} name: it is asked as it can be"
+        yield Finding(reason=reason, next_step="Answers may be slower and dearer; the Prompts page has the texts.")
 
 
 def _budgets(stats: ClaudeStats) -> Iterator[Finding]:

@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.claude.claude import Caching, Claude
+from core.claude.claude import Caching
 from core.claude.messages import Answer, Ask, OnText, Reply
-from core.claude.models import DEFAULT_MODEL
-from core.claude.prompt_library import PromptLibrary
+from core.claude.parts import ClaudeParts
 from core.claude.streams import streamed
 from core.database.pool import Database
 from core.platform.fair_housing import Finding, check_text
@@ -37,11 +36,12 @@ class Described:
 class Descriptions:
     """Describes listings."""
 
-    def __init__(self, settings: Settings, database: Database, claude: Claude, prompts: PromptLibrary) -> None:
+    def __init__(self, settings: Settings, database: Database, parts: ClaudeParts) -> None:
         self._settings = settings
         self._database = database
-        self._claude = claude
-        self._prompts = prompts
+        self._parts = parts
+        self._claude = parts.claude
+        self._prompts = parts.prompts
 
     async def listing(self, property_id: str) -> Mapping[str, Any] | None:
         """What is known of one listing; None when there is none."""
@@ -67,7 +67,7 @@ class Descriptions:
         values = listing_variables(listing)
         known = {name: values[name] for name in prompt.variables if name in values}
         return Ask(
-            request=prompt.render(known, default_model=self._settings.claude_model or DEFAULT_MODEL),
+            request=self._parts.request_of(prompt, known),
             prompt_name=prompt.name,
             prompt_version=prompt.label,
             operator=operator,

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from core.claude.claude import Caching, Claude
+from core.claude.claude import Caching
 from core.claude.messages import Answer, Ask, Lane, OnText, Reply, Source
-from core.claude.models import DEFAULT_MODEL
-from core.claude.prompt_library import PromptLibrary
+from core.claude.parts import ClaudeParts
 from core.claude.prompts import PromptVersion
 from core.claude.streams import streamed
 from core.errors import ClaudeError, UsageError
@@ -61,10 +60,11 @@ class AnalysedLead:
 class LeadAnalyses:
     """Analyses leads, stored ones and described ones alike."""
 
-    def __init__(self, settings: Settings, claude: Claude, prompts: PromptLibrary) -> None:
+    def __init__(self, settings: Settings, parts: ClaudeParts) -> None:
         self._settings = settings
-        self._claude = claude
-        self._prompts = prompts
+        self._parts = parts
+        self._claude = parts.claude
+        self._prompts = parts.prompts
 
     async def ask_of(self, canonical: CanonicalLead, *, operator: str, lane: Lane = "interactive") -> Ask:
         """What Claude is asked about every lead of this canonical form, by the version in use; raises UsageError."""
@@ -104,7 +104,7 @@ class LeadAnalyses:
         known = {name: values[name] for name in prompt.variables if name in values}
         waited_for = lane == "interactive"
         return Ask(
-            request=prompt.render(known, default_model=settings.claude_model or DEFAULT_MODEL),
+            request=self._parts.request_of(prompt, known),
             prompt_name=prompt.name,
             prompt_version=prompt.label,
             operator=operator,

@@ -57,7 +57,7 @@ class PromptTrials:
 
     def ask_of(self, candidate: Candidate, given: PromptInput, *, operator: str, lane: Lane = "interactive") -> Ask:
         """What is asked; raises UsageError for a value that is missing, or a request that its model does not take."""
-        request = candidate.prompt.render(given.of(candidate.prompt), default_model=self._parts.model)
+        request = self._parts.request_of(candidate.prompt, given.of(candidate.prompt))
         self._parts.models.check_request(request)
         return Ask(
             request=request,

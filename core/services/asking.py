@@ -48,8 +48,8 @@ def make_asking(settings: Settings, ground: Ground, cache: TieredCache, platform
         shipped=shipped_prompts(),
     )
     subjects = Subjects(cache, platform.markets, platform.scoring_models)
-    analyses = LeadAnalyses(settings, parts.claude, parts.prompts)
-    descriptions = Descriptions(settings, database, parts.claude, parts.prompts)
+    analyses = LeadAnalyses(settings, parts)
+    descriptions = Descriptions(settings, database, parts)
     return Asking(
         parts=parts,
         subjects=subjects,

@@ -93,7 +93,7 @@ def model_words(prompt: PromptVersion) -> str:
     parts = services().claude_parts
     try:
         warning = parts.models.check(prompt.model or parts.model, datetime.now(UTC).date())
-        parts.models.check_request(prompt.render(dict.fromkeys(prompt.variables, "x"), default_model=parts.model))
+        parts.models.check_request(parts.request_of(prompt, dict.fromkeys(prompt.variables, "x")))
     except (ClaudeModelRetired, UsageError) as error:
         return f"{error} {error.next_step}"
     return warning or ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import httpx2
 import pytest
 
+from core.claude.messages import MessageRequest, Turn
 from core.claude.models import DEFAULT_MODEL, Model, Models
 from core.errors import ClaudeKeyRefused, ClaudeModelRetired, UsageError
 from tests.claude.api_answers import Answering, Attempts, error, request, text, whole
@@ -157,3 +159,17 @@ async def test_without_the_list_the_table_holds(claude_client, models):
         await models.refresh(claude_client(error(401, "authentication_error")).models)
     assert not models.live
     assert models.check(DEFAULT_MODEL, TODAY) is None
+
+
+def test_a_request_is_fitted_to_a_model_that_it_was_not_written_for() -> None:
+    """What the model does not know is left out, one that always thinks gets room to; every known model takes the result."""
+    models = Models()
+    written = MessageRequest(model=DEFAULT_MODEL, turns=(Turn("user", "Hello."),), max_tokens=300, effort="low")
+    assert models.fitted(written) == written
+    thinking = models.fitted(replace(written, model="claude-opus-5-5"))
+    assert (thinking.thinking, thinking.effort) == ("adaptive", "low")
+    assert thinking.max_tokens > 1_000
+    assert models.fitted(replace(written, model="claude-haiku-4-5")).effort is None
+    assert models.fitted(replace(written, model="nobody-knows")).effort == "low"
+    for model in models.offered():
+        models.check_request(models.fitted(replace(written, model=model.id)))

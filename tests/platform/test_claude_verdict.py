@@ -221,14 +221,16 @@ def test_a_model_that_ends_is_said_in_time() -> None:
 
 
 def test_a_prompt_that_its_model_does_not_take_is_said() -> None:
-    """A model that always thinks, or knows no effort, makes the shipped prompts unusable: nothing is sent, so nothing fails."""
+    """A text that names its model is refused, and nothing of it is sent; one that does not is fitted to the model in use."""
     models, prompts = Models(), [shipped_prompt("lead_analysis"), shipped_prompt("property_description")]
     assert not list(prompt_findings(models, prompts, DEFAULT_MODEL))
-    (always,) = prompt_findings(models, prompts, "claude-opus-5-5")
-    assert "always thinks" in always.reason
-    (effortless,) = prompt_findings(models, prompts, "claude-haiku-4-5")
+    for model in ("claude-opus-5-5", "claude-haiku-4-5"):
+        (fitted,) = prompt_findings(models, prompts, model)
+        assert (fitted.broken, "lead_analysis, property_description" in fitted.reason) == (False, True)
+    named = [replace(prompts[0], model="claude-haiku-4-5")]
+    (effortless,) = prompt_findings(models, named, DEFAULT_MODEL)
     verdict = judged(figures(), prompts=(effortless,)).verdict
-    assert "no answer to lead_analysis, property_description: claude-haiku-4-5-20251001 does not know" in verdict.reason
+    assert "no answer to lead_analysis: claude-haiku-4-5-20251001 does not know" in verdict.reason
     assert "Leave the effort empty" in verdict.next_step
 
 
