@@ -281,5 +281,7 @@ def _check_url(variable: str, url: str | None, schemes: tuple[str, ...]) -> None
         for host in urlsplit(url).netloc.rpartition("@")[2].split(","):  # PostgreSQL's may name several.
             _ = urlsplit(f"//{host}").port
     except ValueError:
-        raise SettingsError(f"{variable} is not a URL: its port is not a number.") from None
+        # Newer Pythons, and so asyncpg, refuse brackets behind a comma.
+        reason = "a port is not a number, or one of several hosts is an IPv6 address in brackets"
+        raise SettingsError(f"{variable} is not a URL that can be read: {reason}.") from None
     _check("://" in url and scheme in schemes, variable, f"starts with {' or '.join(word + '://' for word in schemes)}")

@@ -75,9 +75,10 @@ def test_loopback_is_told_from_other_addresses(host: str, loopback: bool) -> Non
 
 def test_a_url_may_name_several_hosts() -> None:
     """Each with its own port, or none; a port that is no number is refused in any of them."""
-    several = Settings(database_url="postgresql://user:secret@a:5432,b,[::1]:5433/x")
+    several = Settings(database_url="postgresql://user:secret@a:5432,b,127.0.0.1:5433/x")
 
-    assert masked(str(several.database_url)) == "postgresql://a:5432,b,[::1]:5433/x"
+    assert masked(str(several.database_url)) == "postgresql://a:5432,b,127.0.0.1:5433/x"
+    assert masked(str(Settings(database_url="postgresql://user@[::1]:5433/x").database_url)) == "postgresql://[::1]:5433/x"
     with pytest.raises(SettingsError, match="DATABASE_URL"):
         Settings(database_url="postgresql://user@a:5432,b:port/x")
     with pytest.raises(SettingsError, match="DATABASE_POOLER"):
