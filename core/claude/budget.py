@@ -16,14 +16,13 @@ from typing import Literal
 
 from core.claude.budget_pot import AGAIN_SECONDS, BudgetPot
 from core.claude.costs import Prices
-from core.claude.messages import Ask, AttemptRecord, MessageRequest
+from core.claude.messages import Ask, AttemptRecord, MessageRequest, Scope
 from core.errors import ClaudeDown, ClaudeOverBudget, CoreError
 from core.ports import Rows
 from core.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
-Scope = Literal["claude", "rehearsal"]
 BudgetState = Literal["fine", "warning", "used_up"]
 
 WARNING_SHARE = 0.8

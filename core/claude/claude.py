@@ -11,13 +11,13 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from core.claude.answer_log import AnswerLog
 from core.claude.costs import Prices
 from core.claude.feeds import Feed, Feeds
 from core.claude.kept import answer_of, kept_form, reply_of
-from core.claude.messages import Answer, Ask, AttemptRecord, OnAttempt, OnText, Reply, Usage
+from core.claude.messages import Answer, Ask, AttemptRecord, OnAttempt, OnText, Reply, Scope, Usage
 from core.claude.outcomes import Outcomes
 from core.claude.repair import repair_request
 from core.claude.scheduler import Scheduler
@@ -25,7 +25,6 @@ from core.claude.streams import streamed
 from core.errors import ClaudeError, ClaudeInvalid, ClaudeTimeout
 from core.ports import ReadThrough, Record
 
-Scope = Literal["claude", "rehearsal"]
 Check = Callable[[Reply], tuple[str, ...]]
 """Says what is wrong with a reply, one sentence each; empty when it can be used."""
 

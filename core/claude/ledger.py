@@ -13,10 +13,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from core.claude.costs import Prices
-from core.claude.messages import Ask, AttemptRecord, MessageRequest, Usage
+from core.claude.messages import Ask, AttemptRecord, MessageRequest, Scope, Usage
 from core.claude.write_behind import WriteBehind, WriteBehindStats
 from core.errors import CoreError
 from core.ports import Rows
@@ -24,7 +24,6 @@ from core.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
-Scope = Literal["claude", "rehearsal"]
 KEEP_DAYS = 90
 EXPIRE_SECONDS = 3600.0
 ASKS_REMEMBERED = 2_000  # Asks under way: the scheduler's queue and what is in flight.

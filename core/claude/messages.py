@@ -18,6 +18,8 @@ Effort = Literal["low", "medium", "high", "xhigh", "max"]
 Thinking = Literal["off", "adaptive"]
 Lane = Literal["interactive", "background"]
 Priority = Literal["critical", "high", "normal", "low"]
+Scope = Literal["claude", "rehearsal"]
+"""Whose answers and whose money: nothing of the one is ever counted or kept with the other."""
 Source = Literal["claude", "cache", "stale", "rehearsal", "rules"]
 
 OnText = Callable[[str], None]

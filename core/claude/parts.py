@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 
 from core.claude.answer_log import AnswerLog, AnswerLogStats
 from core.claude.budget import Budget, BudgetStats
-from core.claude.claude import Claude, Scope
+from core.claude.claude import Claude
 from core.claude.client import ClaudeClient
 from core.claude.costs import Prices
 from core.claude.ledger import Ledger
-from core.claude.messages import MessageRequest
+from core.claude.messages import MessageRequest, Scope
 from core.claude.models import DEFAULT_MODEL, Models
 from core.claude.prompt_library import PromptLibrary
 from core.claude.prompt_runs import PromptRuns

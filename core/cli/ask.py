@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from core.claude.messages import Effort, Thinking
 from core.cli.terminal import harmless
 
 if TYPE_CHECKING:  # the services are loaded by `run`: the other commands need not wait for them
@@ -14,7 +15,6 @@ if TYPE_CHECKING:  # the services are loaded by `run`: the other commands need n
     from core.services import Services
 
 MAX_TOKENS = 1_000
-EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
 def add_parser(commands: Any) -> None:
@@ -29,8 +29,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--max-tokens", type=int, metavar="N", help=f"of the answer, thinking included; {MAX_TOKENS} for a text"
     )
-    parser.add_argument("--effort", choices=EFFORTS)
-    parser.add_argument("--thinking", choices=("off", "adaptive"))
+    parser.add_argument("--effort", choices=get_args(Effort))
+    parser.add_argument("--thinking", choices=get_args(Thinking))
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, at the end")
     parser.set_defaults(run=run)
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
-from core.claude.ledger import Scope
-from core.claude.messages import Lane
+from core.claude.messages import Lane, Scope
 from core.monitor import MetricsSnapshot, Recorder, SeriesSnapshot
 
 HOWS = ("made", "joined", "hit", "stale")  # How an answer came about; anything else is the kind of an error.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.claude.ledger import Scope
+from core.claude.messages import Scope
 from core.settings import Settings
 from core.ui.live_chart import LiveView, live_chart
 from core.ui.live_line import LiveLine
