@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _VALUE, _LOAD_SECONDS, _RUN = attrgetter("value"), attrgetter("load_seconds"), attrgetter("run")  # Of a Stored.
 
-SAMPLE_MASK = 15  # One hit in 16 is timed.
+SAMPLE_MASK = 15  # The first hit of a second is timed, and each 16th after it.
 LOG_MAX = 1 << 20  # Hits between two folds; 8 MB, reached only when nothing folds.
 SLOT_SECONDS, SLOTS = 600.0, 6  # The hottest and the most missed keys of the last hour.
 SLOT_KEYS = 4_000  # Per slot; beyond it only the most frequent half is kept (lossy counting).
@@ -196,10 +196,12 @@ class Insight:
             self._record.count("cache_hits", count, (family, "memory"))
             self._judged(family, "hit", count)
             self._record.record("cache_saved_seconds", saved[family], (family,))
+        untimed = hits.total()
         for family, seconds in _taken(self.samples):
-            # Each stands for 16 hits, so that memory and Redis weigh in a quantile what they answered.
-            for _ in range(SAMPLE_MASK + 1):
+            # Each stands for the hits up to the next one, so that memory and Redis weigh in a quantile what they answered.
+            for _ in range(min(untimed, SAMPLE_MASK + 1)):
                 self._record.record("cache_read_seconds", seconds, (family, "memory"))
+            untimed = max(0, untimed - SAMPLE_MASK - 1)
         self._fold_found()
 
     def _fold_found(self) -> None:

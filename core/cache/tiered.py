@@ -70,7 +70,7 @@ class TieredCache:
             self._hits.append(entry)
             if entry.frequency < MOST_FREQUENCY:
                 entry.frequency += 1
-            if not len(self._hits) & SAMPLE_MASK:
+            if len(self._hits) & SAMPLE_MASK == 1:
                 self.insight.samples.append((entry.family, monotonic() - now))
             return entry.value if entry.copy is None else entry.copy(entry.value)
         if entry is not None:
@@ -246,7 +246,7 @@ class TieredCache:
         self._hits.append(entry)
         if entry.frequency < MOST_FREQUENCY:
             entry.frequency += 1
-        if not len(self._hits) & SAMPLE_MASK:
+        if len(self._hits) & SAMPLE_MASK == 1:
             self.insight.samples.append((entry.family, monotonic() - now))
         return copied(entry)
 
