@@ -135,18 +135,37 @@ def cancel_command(pid: int) -> str:
 
 
 def terminate_command(pid: int) -> str:
-    """What ends a session with its transaction; the console never runs it."""
+    """What ends a session with its transaction."""
     return f"SELECT pg_terminate_backend({pid});"
 
 
 async def cancel_statement(database: Database, queries: Queries, session: ServerSession, application: str) -> None:
     """End the statement that this session runs, if it still runs it; raises OperationError, DependencyError."""
+    sql = queries["cancel_session"].sql
+    found = await _signal(database, session, application, sql, session.pid, session.backend_start, session.query_start)
+    if found is None or not found["cancelled"]:
+        raise OperationError(
+            f"Session {session.pid} no longer runs the statement that was shown; nothing was cancelled.", "Look again."
+        )
+
+
+async def end_idle_session(
+    database: Database, queries: Queries, session: ServerSession, idle_seconds: float, application: str
+) -> bool:
+    """End this session with its transaction; False: it has gone on meanwhile. Raises OperationError, DependencyError."""
+    sql = queries["end_idle_session"].sql
+    found = await _signal(database, session, application, sql, session.pid, session.backend_start, idle_seconds)
+    return bool(found and found["ended"])
+
+
+async def _signal(
+    database: Database, session: ServerSession, application: str, sql: str, *arguments: object
+) -> asyncpg.Record | None:
+    """Run a statement that ends something of another session, past the pool."""
     connection = await database.connect(application_name=application)
     try:
         with translated():
-            found = await connection.fetchrow(
-                queries["cancel_session"].sql, session.pid, session.backend_start, session.query_start
-            )
+            return await connection.fetchrow(sql, *arguments)
     except Exception as error:
         if isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
             grant = GRANT_SIGNAL.format(user=await _role(connection))
@@ -156,10 +175,6 @@ async def cancel_statement(database: Database, queries: Queries, session: Server
         raise
     finally:
         connection.terminate()
-    if found is None or not found["cancelled"]:
-        raise OperationError(
-            f"Session {session.pid} no longer runs the statement that was shown; nothing was cancelled.", "Look again."
-        )
 
 
 async def _role(connection: asyncpg.Connection[asyncpg.Record]) -> str:

@@ -304,3 +304,21 @@ def test_deadlines_leave_nothing_behind(clock: ManualClock) -> None:
         tier.put(_entry(clock, "k:1", life=10.0 * number + 1))
     assert len(tier._deadlines._order) < 200
     assert len(tier._deadlines._spokes) == 1
+
+
+def test_another_limit(clock: ManualClock) -> None:
+    """A smaller one evicts at once, in steps, and the books stay right; a larger one takes more again."""
+    tier = _tier(clock, max_entries=10_000, max_bytes=2_000_000)
+    for number in range(1_000):
+        tier.put(_entry(clock, f"k:{number}", size_bytes=1_000))
+    before = tier.stats()
+    assert tier.limit_to(500_000) == before.entries - len(tier) > 500
+    assert tier.stats().max_bytes == 500_000
+    _check_books(tier)
+    assert tier.limit_to(2_000_000) == 0
+    for number in range(1_000):
+        tier.put(_entry(clock, f"k:{number}", size_bytes=1_000))
+    assert len(tier) == 1_000
+    _check_books(tier)
+    with pytest.raises(UsageError):
+        tier.limit_to(0)

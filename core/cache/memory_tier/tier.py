@@ -25,6 +25,7 @@ from core.errors import UsageError
 SMALL_SHARE = 0.1  # Of the memory, for keys seen once lately: the paper's.
 READMIT_SHARE = 0.2  # Of the number of entries held; the paper's 0.9 costs a point on NASA's trace, decision 0009.
 LARGEST_SHARE = 0.1  # Of the memory, for one entry.
+LIMIT_STEP_BYTES = 1 << 18  # 43 evictions of 6 KiB, measured at 5.7 us each.
 SWEEP_AT_PUT = 4  # Entries whose time is over, dropped at each put: more than one, so that they cannot pile up.
 
 
@@ -147,6 +148,21 @@ class MemoryTier:
             for entry in self.entries.values():
                 entry.refresh_at = min(entry.refresh_at, now)
                 entry.expires_at = min(entry.expires_at, now)
+
+    def limit_to(self, max_bytes: int) -> int:
+        """Hold at most so many bytes from now on; how many entries went. In small steps, so that no writer waits for long."""
+        if max_bytes < 1:
+            raise UsageError("A memory tier needs room for at least one byte.")
+        before = self._evictions
+        while True:
+            with self._lock:
+                held_bytes = self._small.size_bytes + self._main.size_bytes
+                step = max(max_bytes, held_bytes - LIMIT_STEP_BYTES)
+                self._max_bytes = step
+                self._make_room(0, 0, self._clock())
+                if step == max_bytes:
+                    return self._evictions - before
+            time.sleep(0)  # Else this thread takes the lock again before one that waits for it is woken.
 
     def clear(self) -> None:
         """Forget everything, also what was evicted."""

@@ -16,6 +16,7 @@ from core.claude.scheduler.concurrency import Concurrency
 from core.claude.scheduler.hold import Hold
 from core.claude.scheduler.lanes import Lane
 from core.claude.scheduler.leaders import WAIT_SECONDS, Leaders
+from core.claude.scheduler.slowed import Slowed
 from core.claude.scheduler.supply import Supply
 from core.claude.scheduler.tally import Tally
 from core.claude.scheduler.ticket import Ticket
@@ -39,6 +40,7 @@ class Dispatcher:
         self.concurrency = concurrency
         self.breaker = breaker
         self.hold = Hold()
+        self.slowed = Slowed()
         self.in_flight: dict[LaneName, int] = {"interactive": 0, "background": 0}
         self.supplies: dict[str, Supply] = {}
         self._tally = tally
@@ -134,6 +136,9 @@ class Dispatcher:
             kept = self._reserve if name == "background" and not impatient else 0.0
             if name == "background" and (left := self.hold.left(now)):
                 wake = min(wake, now + left)
+                continue
+            if name == "background" and self.slowed.full(self.in_flight[name], now):
+                wake = min(wake, self.slowed.until)
                 continue
             if kept and self._lanes[name]:
                 wake = min(wake, patient_until)

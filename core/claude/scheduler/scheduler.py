@@ -17,6 +17,7 @@ from core.claude.scheduler.dispatcher import Dispatcher
 from core.claude.scheduler.hold import HOLD_SECONDS_MOST, Hold
 from core.claude.scheduler.leaders import prefix_of
 from core.claude.scheduler.retries import CROWDED, may_retry, rest_seconds
+from core.claude.scheduler.slowed import Slowed
 from core.claude.scheduler.stats import SchedulerStats
 from core.claude.scheduler.supply import need_of
 from core.claude.scheduler.survey import survey
@@ -147,6 +148,20 @@ class Scheduler:
     def release_background(self) -> None:
         """End the hold."""
         self._dispatcher.hold = Hold()
+        self._look()
+
+    def slow_background(self, seconds: float, by: str = "") -> int:
+        """Let half as many background asks be under way for so long, at least one; how many that is. None is cut off."""
+        self._loop = asyncio.get_running_loop()
+        dispatcher, concurrency = self._dispatcher, self._dispatcher.concurrency
+        allowed = concurrency.limit - concurrency.reserved(self._reserve)
+        most = max(1, min(allowed, dispatcher.in_flight["background"] or allowed) // 2)
+        dispatcher.slowed = Slowed(most, self._now() + min(seconds, HOLD_SECONDS_MOST), by)
+        return most
+
+    def restore_background(self) -> None:
+        """Let as many be under way again as there is room for."""
+        self._dispatcher.slowed = Slowed()
         self._look()
 
     def stats(self) -> SchedulerStats:

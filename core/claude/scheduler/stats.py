@@ -53,6 +53,7 @@ class SchedulerStats:
     """Queue, concurrency, limits and troubles now; `hold_seconds_left` is 0 while background work is not held.
 
     `waiting` has every lane and priority. `following` of them wait for a leader, `resting` before their next attempt.
+    `background_most` None: background asks have no limit of their own.
     """
 
     waiting: tuple[Waiting, ...]
@@ -70,6 +71,8 @@ class SchedulerStats:
     hold_by: str
     breaker: BreakerStats
     counters: Counters
+    background_most: int | None = None
+    slowed_by: str = ""
 
     @property
     def queued(self) -> int:

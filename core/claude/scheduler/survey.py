@@ -39,6 +39,8 @@ def survey(dispatcher: Dispatcher, tickets: Collection[Ticket], tally: Tally, qu
         paused=tuple(Paused(model=model, seconds_left=left) for model, left in paused if left > 0),
         hold_seconds_left=dispatcher.hold.left(now),
         hold_by=dispatcher.hold.by if dispatcher.hold.left(now) else "",
+        background_most=dispatcher.slowed.most if dispatcher.slowed.holds(now) else None,
+        slowed_by=dispatcher.slowed.by if dispatcher.slowed.holds(now) else "",
         breaker=dispatcher.breaker.stats(),
         counters=tally.counters(),
     )

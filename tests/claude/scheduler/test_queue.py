@@ -206,6 +206,31 @@ async def test_a_released_hold_ends_at_once():
 
 
 @in_virtual_time
+async def test_background_work_is_slowed_down_for_a_time():
+    """Half of what is under way, at least one; nothing is cut off, people go on, and it ends by itself."""
+    api = ScriptedApi()
+    scheduler = Scheduler(api.send, concurrency_max=8)
+    tasks = await begin(scheduler, *(ask(f"bulk {number}", **BULK) for number in range(8)))
+    assert scheduler.stats().in_flight_background == 6
+
+    assert scheduler.slow_background(60, by="Ana") == 3
+    await api.calls[0].answer()
+    tasks += await begin(scheduler, ask("person"))
+    await pass_time(30)
+    assert (scheduler.stats().background_most, scheduler.stats().slowed_by) == (3, "Ana")
+    assert api.names[6:] == ["person"]
+
+    await pass_time(31)
+    assert scheduler.stats().background_most is None
+    assert api.names[6:] == ["person", "bulk 6"]
+    assert scheduler.slow_background(60) == 3
+    scheduler.restore_background()
+    assert scheduler.stats().background_most is None
+    await scheduler.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@in_virtual_time
 async def test_a_promoted_ask_goes_with_those_of_people():
     """Somebody began to wait for what was made in the background."""
     api = ScriptedApi()
