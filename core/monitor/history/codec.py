@@ -6,7 +6,7 @@ byte plane, so that the zeros of small numbers lie together and zstandard makes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from struct import Struct, error
 from typing import Any
@@ -25,6 +25,7 @@ LEVEL = 3
 MAX_BYTES = 16_000_000  # 200 series with every bucket filled take 1.3 MB: a blob that says more is not ours.
 
 StoredKey = tuple[str, Labels | None]  # A metric and its labels; None: over all of them.
+Choice = Callable[[StoredKey], bool]
 
 _HEAD = Struct("<BHII")  # version, series, filled buckets of all series, bytes of the names
 _OF_SERIES = ("<u8", "<f8", "<f8", "<u2")  # samples, total, maximum, filled buckets
@@ -56,9 +57,25 @@ class SlotsDecoder:
     def __init__(self) -> None:
         self._decompressor = zstandard.ZstdDecompressor()
         self._known: dict[bytes, Mapping[StoredKey, int]] = {}
+        self._chosen: dict[tuple[int, Choice], Sequence[int]] = {}
 
     def decode(self, second: int, blob: bytes, wanted: Sequence[StoredKey] | None = None) -> dict[StoredKey, Slot]:
         """The series of a blob, or those that are wanted and in it; raises ValueError for what is no blob."""
+        places, columns = self._opened(blob)
+        keys = [key for key in (places if wanted is None else wanted) if key in places]
+        if not keys:
+            return {}
+        found = columns()
+        return {key: found.slot(second, places[key]) for key in keys}
+
+    def summed(self, second: int, blob: bytes, choices: Sequence[Choice], *, buckets: bool) -> list[Slot | None]:
+        """For each choice all of its series in one slot; None: there is none of it."""
+        places, columns = self._opened(blob)
+        asked = [self._chosen_of(places, choice) for choice in choices]
+        found = columns() if any(asked) else None
+        return [found.sum(second, chosen, buckets=buckets) if found and chosen else None for chosen in asked]
+
+    def _opened(self, blob: bytes) -> tuple[Mapping[StoredKey, int], Callable[[], _Columns]]:
         try:
             body = self._decompressor.decompress(blob, max_output_size=MAX_BYTES)
             version, series, filled, names_size = _HEAD.unpack_from(body)
@@ -67,12 +84,13 @@ class SlotsDecoder:
         if version != VERSION:
             raise ValueError(f"This blob of slots is of version {version}, which a newer console wrote.")
         first = _HEAD.size + names_size
-        places = self._places(body[_HEAD.size : first])
-        keys = [key for key in (places if wanted is None else wanted) if key in places]
-        if not keys:
-            return {}
-        columns = _Columns(body, first, series, filled)
-        return {key: columns.slot(second, places[key]) for key in keys}
+        return self._places(body[_HEAD.size : first]), lambda: _Columns(body, first, series, filled)
+
+    def _chosen_of(self, places: Mapping[StoredKey, int], choice: Choice) -> Sequence[int]:
+        key = id(places), choice  # The places of the same names are one object.
+        if key not in self._chosen:
+            self._chosen[key] = tuple(place for of, place in places.items() if choice(of))
+        return self._chosen[key]
 
     def _places(self, names: bytes) -> Mapping[StoredKey, int]:
         known = self._known.get(names)
@@ -98,18 +116,43 @@ class _Columns:
 
     def slot(self, second: int, place: int) -> Slot:
         """One series."""
-        first, end = self._ends[place - 1] if place else 0, self._ends[place]
-        numbers = np.cumsum(_joined(self._differences[:, first:end], "<u2"), dtype=np.uint16)
-        if len(numbers) and numbers.max() >= BUCKETS:
-            raise ValueError("This is no blob of slots: it names buckets that there are not.")
         return Slot(
             second,
             int.from_bytes(self._samples[:, place].tobytes(), "little"),
             _FLOAT.unpack(self._totals[:, place].tobytes())[0],
             _FLOAT.unpack(self._maxima[:, place].tobytes())[0],
-            numbers.tobytes(),
-            _joined(self._counts[:, first:end], "<u4").astype(np.uint32, copy=False).tobytes(),
+            *self._buckets(place),
         )
+
+    def sum(self, second: int, places: Sequence[int], *, buckets: bool) -> Slot:
+        """Several series together."""
+        if len(places) == 1 and buckets:
+            return self.slot(second, places[0])
+        chosen = list(places)
+        return Slot(
+            second,
+            int(_joined(self._samples[:, chosen], "<u8").sum()),
+            float(_joined(self._totals[:, chosen], "<f8").sum()),
+            float(_joined(self._maxima[:, chosen], "<f8").max()),
+            *(_added([self._buckets(place) for place in places]) if buckets else (b"", b"")),
+        )
+
+    def _buckets(self, place: int) -> tuple[bytes, bytes]:
+        first, end = self._ends[place - 1] if place else 0, self._ends[place]
+        numbers = np.cumsum(_joined(self._differences[:, first:end], "<u2"), dtype=np.uint16)
+        if len(numbers) and numbers.max() >= BUCKETS:
+            raise ValueError("This is no blob of slots: it names buckets that there are not.")
+        counts = _joined(self._counts[:, first:end], "<u4").astype(np.uint32, copy=False)
+        return numbers.tobytes(), counts.tobytes()
+
+
+def _added(buckets: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """The filled buckets of several series as those of one."""
+    numbers = np.frombuffer(b"".join([numbers for numbers, _ in buckets]), np.uint16)
+    counts = np.frombuffer(b"".join([counts for _, counts in buckets]), np.uint32)
+    sums = np.bincount(numbers, weights=counts)
+    filled = np.flatnonzero(sums)
+    return filled.astype(np.uint16).tobytes(), sums[filled].astype(np.uint32).tobytes()
 
 
 def _joined(planes: NDArray[np.uint8], kind: str) -> NDArray[Any]:

@@ -16,8 +16,10 @@ from core.monitor.slots import TENS_KEPT_SECONDS, merged
 class SlotCollector:
     """Keeps what it made until it is taken, so that who stops waiting for a thread loses nothing; safe from any thread."""
 
-    def __init__(self, recorder: Recorder, process: int) -> None:
+    def __init__(self, recorder: Recorder, process: int, labelled: frozenset[str] = frozenset()) -> None:
+        """`labelled` are the metrics whose labelled series are in the rows of ten seconds, too."""
         self._recorder = recorder
+        self._labelled_tens = labelled
         self._process = process
         self._next = _floor(recorder.closed_until(), TENS.seconds)
         self._shift_seconds = recorder.shift_seconds()
@@ -73,12 +75,13 @@ class SlotCollector:
         totals = self._blob(first, labelled=False)
         if totals is None:
             return None
-        labelled = self._blob(first, labelled=True) if grain_seconds == MINUTES.seconds else None
+        metrics = None if grain_seconds == MINUTES.seconds else self._labelled_tens
+        labelled = self._blob(first, labelled=True, metrics=metrics) if metrics is None or metrics else None
         second = begin + self._shift_seconds
         return StoredSlot(grain_seconds, second, self._process, self._shift_seconds, parts, totals, labelled)
 
-    def _blob(self, first: int, *, labelled: bool) -> bytes | None:
-        found = self._recorder.slots(first, self._next, labelled=labelled)
+    def _blob(self, first: int, *, labelled: bool, metrics: frozenset[str] | None = None) -> bytes | None:
+        found = self._recorder.slots(first, self._next, labelled=labelled, metrics=metrics)
         return encode({key: slots[0] if len(slots) == 1 else merged(first, slots) for key, slots in found}) if found else None
 
 

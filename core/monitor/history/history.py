@@ -73,14 +73,15 @@ class MetricHistory:
         role: Role = "console",
         wall: Callable[[], float] = time.time,
         kept_seconds: Callable[[int], float] | None = None,
+        labelled: frozenset[str] = frozenset(),
     ) -> None:
-        """`kept_seconds` says how long an answer about a window is kept."""
+        """`kept_seconds` says how long an answer about a window is kept; `labelled` as SlotCollector has it."""
         number = random.SystemRandom().getrandbits(59)
         self.process = ProcessInfo(number, socket.gethostname(), os.getpid(), role, datetime.now(UTC))
         self._store = store
         self._wall = wall
         self._kept_seconds = kept_seconds or _kept_seconds
-        self._writer = HistoryWriter(store, recorder, self.process)
+        self._writer = HistoryWriter(store, recorder, self.process, labelled=labelled)
         self._reader = HistoryReader(store)
         self._partitions = Partitions(store)
         self._rollup = RollUp(store, self._partitions)

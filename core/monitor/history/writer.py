@@ -56,11 +56,20 @@ class WriterStats:
 class HistoryWriter:
     """Bound to the loop that opened it."""
 
-    def __init__(self, store: Rows, recorder: Recorder, process: ProcessInfo, *, look_seconds: float = LOOK_SECONDS) -> None:
+    def __init__(
+        self,
+        store: Rows,
+        recorder: Recorder,
+        process: ProcessInfo,
+        *,
+        look_seconds: float = LOOK_SECONDS,
+        labelled: frozenset[str] = frozenset(),
+    ) -> None:
+        """`labelled` as SlotCollector has it."""
         self._store = store
         self._process = process
         self._look_seconds = look_seconds
-        self._collector = SlotCollector(recorder, process.id)
+        self._collector = SlotCollector(recorder, process.id, labelled)
         self._partitions = Partitions(store)
         self._waiting = {TENS.seconds: deque[StoredSlot](), MINUTES.seconds: deque[StoredSlot]()}
         self._most = {TENS.seconds: TENS_MAX, MINUTES.seconds: MINUTES_MAX}
