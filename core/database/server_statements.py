@@ -55,6 +55,16 @@ class ServerLoad:
     statements: tuple[ServerStatement, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Whether pg_stat_statements can be read, when it was reset, and how often it forgot statements for want of room."""
+
+    availability: Availability = "available"
+    next_step: str = ""
+    reset_at: datetime | None = None
+    forgotten: int = 0
+
+
 class ServerStatements:
     """Remembers the first look; every further one is told as the difference to it."""
 
@@ -86,22 +96,34 @@ class ServerStatements:
 
     async def _state(self) -> ServerLoad | datetime | None:
         """When the statistics were reset, or why they cannot be read."""
-        row = await self._rows.fetch_one("server_statements_state")
-        if row is None or not row["installed"]:
-            return ServerLoad(availability="not_installed", next_step=NEXT_STEPS["not_installed"])
-        if not row["may_read"]:
-            return ServerLoad(availability="no_right", next_step=NEXT_STEPS["no_right"].format(user=row["user_name"]))
-        try:
-            reset_at: datetime | None = await self._rows.fetch_value("server_statements_reset")
-        except QueryError as error:
-            if isinstance(error.__cause__, asyncpg.ObjectNotInPrerequisiteStateError):
-                return ServerLoad(availability="not_loaded", next_step=NEXT_STEPS["not_loaded"])
-            raise
-        return reset_at
+        state = await read_statistics(self._rows)
+        if state.availability != "available":
+            return ServerLoad(availability=state.availability, next_step=state.next_step)
+        return state.reset_at
 
     async def _read(self) -> list[tuple[Key, ServerStatement]]:
         rows = await self._rows.fetch_all("server_statements")
         return [((row["userid"], row["queryid"], row["toplevel"]), _statement(row)) for row in rows]
+
+
+async def read_statistics(rows: Rows) -> Statistics:
+    """Raises DependencyError, QueryError."""
+    row = await rows.fetch_one("server_statements_state")
+    if row is None or not row["installed"]:
+        return _unavailable("not_installed")
+    if not row["may_read"]:
+        return _unavailable("no_right", row["user_name"])
+    try:
+        info = await rows.fetch_one("server_statements_reset")
+    except QueryError as error:
+        if isinstance(error.__cause__, asyncpg.ObjectNotInPrerequisiteStateError):
+            return _unavailable("not_loaded")
+        raise
+    return Statistics(reset_at=info["stats_reset"], forgotten=info["forgotten"]) if info else Statistics()
+
+
+def _unavailable(why: Availability, user: str = "") -> Statistics:
+    return Statistics(availability=why, next_step=NEXT_STEPS[why].format(user=user))
 
 
 def _statement(row: asyncpg.Record) -> ServerStatement:

@@ -20,6 +20,7 @@ from core.cache.coherence.messages import key_message, tag_message
 from core.cache.entry import Stored
 from core.cache.redis_tier.commands import Call, Commands, checked
 from core.cache.redis_tier.connections import Command, Connections
+from core.cache.redis_tier.counters import SECTIONS, RedisCounters, counters
 from core.cache.redis_tier.envelope import decode, encode
 from core.cache.redis_tier.explorer import ForeignPage, KeyExplorer, KeyInfo, KeyPage
 from core.cache.redis_tier.failures import is_refused_right
@@ -240,6 +241,13 @@ class RedisTier:
             **self._unreadable,
             policy=facts.get("maxmemory_policy", ""),
         )
+
+    async def counters(self) -> RedisCounters | None:
+        """How far the counters of the whole server stand; None: the user may not ask. Raises as `ping` does."""
+        replies = await self._look([("INFO", section) for section in SECTIONS])
+        if any(is_refused_right(reply) for reply in replies):
+            return None
+        return counters(_facts(b"\r\n".join(checked(reply) for reply in replies)))
 
     def _pair(self, key: str) -> tuple[str, str]:
         return self.keys.value(key), self.keys.lease(key)
