@@ -7,17 +7,17 @@ to those who have them. Only the console has this route, and it is not measured:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from core.api.answers import JSON, gzipped
 from core.api.assets import Asset, asset_route
+from core.api.live_marks import MarksFeed
 from core.api.problem import problem
 from core.api.reach import GetReach, Reach
+from core.api.shared_body import SharedBody
+from core.api.title_route import title_route
 from core.errors import CoreError
 from core.monitor import History, Recorder
 from core.monitor.history.codec import StoredKey
@@ -54,21 +54,19 @@ def build_console_routes(get_reach: GetReach, assets: Sequence[Asset], base_path
             return await history_feed.answer(reach, (int(window), chosen, process), request)
         return problem(400, "There is no such window.", NEXT_STEP)
 
-    return [Route(f"{base_path}/api/live", live), asset_route(assets, base_path)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Body:
-    plain: bytes
-    packed: bytes
-    tag: str
+    return [
+        Route(f"{base_path}/api/live", live),
+        Route(f"{base_path}/api/marks/live", MarksFeed(get_reach).answer),
+        title_route(get_reach, base_path),
+        asset_route(assets, base_path),
+    ]
 
 
 class LiveFeed:
     """Answers polls out of bytes that all viewers share; runs on one loop."""
 
     def __init__(self) -> None:
-        self._bodies: dict[tuple[int, tuple[str, ...]], _Body] = {}
+        self._bodies: dict[tuple[int, tuple[str, ...]], SharedBody] = {}
         self._built_for: tuple[Recorder, int] | None = None
 
     def answer(self, monitor: Recorder, window_seconds: int, keys: tuple[str, ...], request: Request) -> Response:
@@ -80,14 +78,14 @@ class LiveFeed:
         body = self._bodies.get((window_seconds, keys))
         if body is None:
             body = self._bodies[window_seconds, keys] = _build(monitor, window_seconds, keys or monitor.metrics())
-        return _response(body, stats.age_seconds, request)
+        return body.answer(stats.age_seconds, request)
 
 
 class HistoryFeed:
     """Answers polls of more than the recorder's hour: the history keeps its answers, and here are their bytes."""
 
     def __init__(self) -> None:
-        self._bodies: dict[tuple[int, tuple[str, ...], str], tuple[HistoryView, _Body]] = {}
+        self._bodies: dict[tuple[int, tuple[str, ...], str], tuple[HistoryView, SharedBody]] = {}
 
     async def answer(self, reach: Reach, asked: tuple[int, tuple[str, ...], str], request: Request) -> Response:
         """The body, or 304 for who has it; `Age` says how many seconds ago the store answered."""
@@ -104,7 +102,7 @@ class HistoryFeed:
                 self._bodies.clear()
             body = _body(window_seconds, dict(zip(names, charts.view.histories, strict=True)), charts.view)
             self._bodies[asked] = charts.view, body
-        return _response(body, charts.age_seconds, request)
+        return body.answer(charts.age_seconds, request)
 
 
 def stored_key(key: str) -> StoredKey:
@@ -113,25 +111,14 @@ def stored_key(key: str) -> StoredKey:
     return metric, tuple(labels) or None
 
 
-def _build(monitor: Recorder, window_seconds: int, keys: Sequence[str]) -> _Body:
+def _build(monitor: Recorder, window_seconds: int, keys: Sequence[str]) -> SharedBody:
     return _body(window_seconds, {key: _history(monitor, key, window_seconds) for key in keys})
 
 
-def _body(window_seconds: int, histories: Mapping[str, History], view: HistoryView | None = None) -> _Body:
+def _body(window_seconds: int, histories: Mapping[str, History], view: HistoryView | None = None) -> SharedBody:
     of_view = {} if view is None else {"since": view.since, "processes": view.processes}
     series = {key: _series(item) for key, item in histories.items()}
-    plain = orjson.dumps({"window_seconds": window_seconds, **of_view, "series": series})
-    # The tag is of the content: in the long window nothing changes for ten seconds.
-    return _Body(plain, gzipped(plain), f'"{hash(plain) & 0xFFFF_FFFF_FFFF:x}"')
-
-
-def _response(body: _Body, age_seconds: float, request: Request) -> Response:
-    headers = {"Age": str(int(age_seconds)), "Cache-Control": "no-cache", "ETag": body.tag, "Vary": "Accept-Encoding"}
-    if request.headers.get("if-none-match") == body.tag:
-        return Response(None, 304, headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(body.packed, 200, {**headers, "Content-Encoding": "gzip"}, JSON)
-    return Response(body.plain, 200, headers, JSON)
+    return SharedBody.of({"window_seconds": window_seconds, **of_view, "series": series})
 
 
 def _history(monitor: Recorder, key: str, window_seconds: int) -> History:

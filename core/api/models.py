@@ -14,6 +14,7 @@ import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
 
 from core.database.schema import INTERACTION_TYPES, PROPERTY_TYPES
+from core.monitor.marks.mark import LINK, LINK_MOST, TEXT_MOST, WHO_MOST, in_reach, one_line
 from core.platform.leads import MOST_LEADS, OPEN_STATUSES
 from core.platform.properties import MOST_BEDROOMS, MOST_PRICE, MOST_PROPERTIES
 from core.platform.search import SLUG_MOST_CHARACTERS, WORDS_MOST_CHARACTERS
@@ -50,6 +51,18 @@ def _moment(value: object) -> object:
     return value
 
 
+def _markable(moment: datetime) -> datetime:
+    if not in_reach(moment):
+        raise ValueError("is in the future, or more than 14 days ago")
+    return moment
+
+
+def _words(text: str) -> str:
+    if not one_line(text):
+        raise ValueError("has no sign that can be shown")
+    return text
+
+
 def _member_of(words: tuple[str, ...]) -> AfterValidator:
     def check(text: str) -> str:
         if text not in words:
@@ -68,6 +81,10 @@ PropertyType = Annotated[str, _member_of(PROPERTY_TYPES), Field(json_schema_extr
 InteractionType = Annotated[str, _member_of(INTERACTION_TYPES), Field(json_schema_extra={"enum": list(INTERACTION_TYPES)})]
 LeadStatus = Annotated[str, _member_of(OPEN_STATUSES), Field(json_schema_extra={"enum": list(OPEN_STATUSES)})]
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+MarkMoment = Annotated[Moment, AfterValidator(_markable)]
+MarkText = Annotated[Text, StringConstraints(min_length=1, max_length=TEXT_MOST), AfterValidator(_words)]
+MarkWho = Annotated[Text, StringConstraints(min_length=1, max_length=WHO_MOST), AfterValidator(_words)]
+MarkLink = Annotated[str, StringConstraints(max_length=LINK_MOST, pattern=f"^{LINK.pattern}$")]
 Id = int | UUID | str
 
 
@@ -139,8 +156,10 @@ class MarkBody(Body):
     """A mark on the timeline."""
 
     kind: Literal["deploy", "change", "note"] = "note"
-    text: ShortText
-    at: Moment | None = Field(None, description="RFC 3339; now when it is left out")
+    text: MarkText = Field(description="what happened, in one line")
+    at: MarkMoment | None = Field(None, description="RFC 3339, of the last 14 days; now when it is left out")
+    who: MarkWho | None = Field(None, description="whose doing it is, such as the name of a pipeline; api when it is left out")
+    link: MarkLink | None = Field(None, description="where more is said: an address of the web, or a path of the console")
 
 
 class RejectedEvent(Model):
@@ -158,13 +177,15 @@ class EventsAnswer(Model):
 
 
 class MarkAnswer(Model):
-    """A stored mark."""
+    """A mark as it is kept."""
 
-    id: int
+    id: int | None = Field(description="null while it waits for the console's store")
     kind: str
     text: str
     marked_by: str
     marked_at: datetime
+    link: str
+    stored: Literal["new", "known", "waiting"]
 
 
 class Market(Model):

@@ -104,7 +104,8 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(spec: RouteSpec) -> dict[str, Any]:
     content = {spec.media_type: {"schema": spec.answer} if spec.answer is not None else {}}
-    responses: dict[str, Any] = {str(spec.status): {"description": spec.summary, "content": content}}
+    successes = {spec.status: spec.summary, **spec.also}
+    responses: dict[str, Any] = {str(code): {"description": text, "content": content} for code, text in successes.items()}
     if spec.cached:
         responses["200"]["headers"] = {**CACHE_HEADERS, **BODY_HEADERS}
         responses["304"] = {"description": "The caller's copy holds.", "headers": {**CACHE_HEADERS, **BODY_HEADERS}}

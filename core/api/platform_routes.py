@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -16,12 +17,19 @@ from core.api.problem import problem
 from core.api.reach import GetReach
 from core.api.search_keys import SearchKeys
 from core.api.spec import RouteSpec
+from core.monitor.marks.marks import Added
 from core.platform.leads import ID_MOST_CHARACTERS, LeadSearch, lead_key
 from core.platform.markets import MARKET_LIST_KEY, market_key
 from core.platform.properties import PropertySearch
 from core.platform.search import SLUG_MOST_CHARACTERS
 
 CALLER = "api"
+MARK_MOST_BYTES = 16_384
+MARK_STATUS = {"new": 201, "known": 200, "waiting": 202}
+MARK_ALSO = {
+    200: "The same mark was made within a minute; it is that one.",
+    202: "The console's store is away: the mark is shown by this process, and stored when the store is back.",
+}
 NO_MARKET = ("There is no market with this slug.", "GET /api/markets lists them.")
 NO_LEAD = ("There is no lead with this id.", "GET /api/leads lists the best ones.")
 NO_LISTING = ("There is no such search.", "GET /api/openapi.json lists its parameters.")
@@ -68,10 +76,11 @@ class PlatformRoutes:
         return json_answer(request, {"accepted": stored.accepted, "rejected": listed}, 202)
 
     async def marks(self, request: Request) -> Response:
-        """Put a mark on the timeline."""
-        reach, body = self._get_reach(), await parse_body(request, models.MarkBody)
-        mark = await reach.gate.call(reach.services.platform.events.mark(body.kind, body.text, CALLER, body.at))
-        return json_answer(request, mark, 201)
+        """Put a mark on the timeline: 201 for a new one, 200 for one that is there, 202 where it waits for the store."""
+        reach, body = self._get_reach(), await parse_body(request, models.MarkBody, most_bytes=MARK_MOST_BYTES)
+        marks, who = reach.services.marks, body.who or CALLER
+        added = await reach.gate.call(marks.add(body.kind, body.text, who=who, at=body.at, link=body.link or ""))
+        return json_answer(request, _mark_answer(added), MARK_STATUS[added.stored])
 
 
 def platform_specs(get_reach: GetReach) -> list[RouteSpec]:
@@ -97,9 +106,17 @@ def platform_specs(get_reach: GetReach) -> list[RouteSpec]:
         ),
         RouteSpec(
             "/api/marks", routes.marks, "A mark on the timeline", models.ref(models.MarkAnswer),
-            method="POST", status=201, body=models.MarkBody,
+            method="POST", status=201, body=models.MarkBody, also=MARK_ALSO,
         ),
     ]  # fmt: skip
+
+
+def _mark_answer(added: Added) -> dict[str, Any]:
+    mark = added.mark
+    number = None if added.stored == "waiting" else int(mark.key.rpartition(":")[2])
+    at = datetime.fromtimestamp(mark.at, UTC)
+    words = {"kind": mark.kind, "text": mark.text, "marked_by": mark.who, "link": mark.link}
+    return {"id": number, **words, "marked_at": at, "stored": added.stored}
 
 
 Sorted = tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]], dict[int, str]]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,7 +17,7 @@ class RouteSpec:
 
     `unready` says that a 503 has the same body as a success, `needs_servers` that a 503 is a problem, `cached` that headers say
     what the cache did. `asks_claude` adds how the answer came about, `refusable` that there may be none, `unreadable` that a
-    body of the right form may still say nothing that can be read.
+    body of the right form may still say nothing that can be read, `also` which other successes have the same body.
     """
 
     path: str
@@ -36,4 +37,5 @@ class RouteSpec:
     asks_claude: bool = False
     refusable: bool = False
     unreadable: bool = False
+    also: Mapping[int, str] = field(default_factory=dict)
     media_type: str = "application/json"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import orjson
 
 from core import __version__
-from core.cli import analyze, ask, console, db, generate, import_, load, migrate, operations, serve, warm
+from core.cli import analyze, ask, console, db, generate, import_, load, mark, migrate, operations, serve, status, warm
 from core.errors import (
     ClaudeDown,
     ClaudeError,
@@ -21,7 +21,7 @@ from core.errors import (
     UsageError,
 )
 
-COMMANDS = (analyze, ask, console, db, generate, import_, load, migrate, operations, serve, warm)
+COMMANDS = (analyze, ask, console, db, generate, import_, load, mark, migrate, operations, serve, status, warm)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,5 +19,5 @@ from tests.support import wait_until
 def api(settings: Settings) -> Iterator[TestClient]:
     """A client of the routes over services that are ready."""
     with runtime.use(build_services(settings)) as running:
-        wait_until(lambda: running.services.overview.verdict().state == "fine")
+        wait_until(lambda: running.services.overview.readiness().state == "fine")
         yield TestClient(Starlette(routes=build_routes(runtime.get)))

@@ -34,7 +34,7 @@ LIST = "/api/leads?market=austin&limit=20"
 def serving(settings: Settings) -> Iterator[tuple[TestClient, runtime.Running]]:
     """A client over services that are ready and hear the other processes."""
     with runtime.use(build_services(settings)) as running:
-        wait_until(lambda: running.services.overview.verdict().state == "fine")
+        wait_until(lambda: running.services.overview.readiness().state == "fine")
         wait_until(lambda: running.services.cache.stats().link.state == "found")
         yield TestClient(Starlette(routes=build_routes(runtime.get))), running
 

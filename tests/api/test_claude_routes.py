@@ -156,7 +156,7 @@ def test_a_prompt_that_cannot_be_used(claude: TestClient) -> None:
 def test_over_budget(settings: Settings) -> None:
     """Nothing is sent: the rules answer, and a description is 429 until the day ends."""
     with runtime.use(build_services(replace(settings, claude_budget_day_usd=0.0))) as running:
-        wait_until(lambda: running.services.overview.verdict().state == "fine")
+        wait_until(lambda: running.services.overview.readiness().state == "fine")
         client = TestClient(Starlette(routes=build_routes(runtime.get)))
         assert client.post("/api/analysis", json=LEAD).json()["failure"]["kind"] == "over_budget"
         refused = client.post("/api/properties/1/description")
@@ -176,7 +176,7 @@ def test_every_error_of_claude_has_a_status(error: type[errors.ClaudeError]) -> 
 def test_a_client_that_hangs_up_ends_its_call(settings: Settings) -> None:
     """Over a real connection: the call is under way, the client goes, and the call is over without an answer."""
     with runtime.use(build_services(settings)) as running, served() as port:
-        wait_until(lambda: running.services.overview.verdict().state == "fine")
+        wait_until(lambda: running.services.overview.readiness().state == "fine")
         parts = running.services.claude_parts
         parts.dials.change(first_token_seconds=60.0)
         with socket.create_connection(("127.0.0.1", port)) as client:

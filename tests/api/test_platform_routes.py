@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -171,10 +172,19 @@ def test_a_watched_platform_takes_no_events(settings: Settings) -> None:
 
 
 def test_a_mark_is_put_on_the_timeline(api: TestClient, database_url: str) -> None:
-    """Now by default, or at the moment given."""
-    given = api.post("/api/marks", json={"kind": "deploy", "text": "1.2", "at": "2026-05-01T12:00:00+02:00"}).json()
+    """Now by default, or at the moment given; a hook that is sent twice makes one, and what is out of reach is refused."""
+    body = {"kind": "deploy", "text": "1.2 <b>\n\u202ex", "who": "ci", "link": "https://example.com/1"}
+    at = (datetime.now(UTC) - timedelta(days=1)).replace(microsecond=0)
+    answers = [api.post("/api/marks", json=body | {"at": at.isoformat()}) for _ in range(2)]
+    late = [api.post("/api/marks", json=body | {"at": (at + timedelta(days=days)).isoformat()}) for days in (-14, 2)]
 
-    assert (given["marked_at"], given["kind"]) == ("2026-05-01T10:00:00Z", "deploy")
+    assert [answer.status_code for answer in (*answers, *late)] == [201, 200, 400, 400]
+    assert [answer.json()["stored"] for answer in answers] == ["new", "known"]
+    assert datetime.fromisoformat(answers[0].json()["marked_at"]) == at
+    assert (answers[0].json()["text"], answers[0].json()["marked_by"]) == ("1.2 <b> x", "ci")
+    assert late[0].json()["errors"] == [{"field": "at", "reason": "Value error, is in the future, or more than 14 days ago"}]
+    assert api.post("/api/marks", json={"text": "x", "link": "javascript:alert(1)"}).status_code == 400
+    assert api.post("/api/marks", json={"text": "x" * 2**20}).status_code == 413
     assert fetch_value(database_url, "SELECT count(*) FROM console.marks") == 1
 
 
