@@ -11,6 +11,7 @@ from core.ui.cache_keys import key_explorer
 from core.ui.live_chart import live_controls, live_view
 from core.ui.redraw import redraw_when_changed
 from core.ui.warm_panel import warm_plans
+from core.ui.whole_server import draw_whole_server
 
 ui.guard("viewer")
 services = ui.services()
@@ -29,6 +30,7 @@ def live() -> None:
         panels.draw_verdict(view)
         draw_message()
     panels.draw_numbers(view, services.settings)
+    draw_whole_server(services.whole_server.figures(), {"cache_hit_rate": "hit rate", "cache_read_p95": "commands"})
     panels.draw_tiers(view)
     redraw_when_changed("cache_seen", window)
 

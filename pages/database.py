@@ -12,6 +12,7 @@ from core.ui.live_chart import live_controls, live_view
 from core.ui.operation_panels import draw_message as draw_cancel_message
 from core.ui.operation_panels import running_operation, toast_ended
 from core.ui.redraw import redraw_when_changed
+from core.ui.whole_server import draw_whole_server
 
 ui.guard("viewer")
 services = ui.services()
@@ -29,6 +30,7 @@ def live() -> None:
     with head:
         panels.draw_verdict(view)
     panels.draw_numbers(view.facts, services.settings)
+    draw_whole_server(services.whole_server.figures(), {"database_p95": "statements", "database_pool": "connections"})
     draw_cancel_message()
     running = tuple(item for item in services.operations.running_here() if item.kind == "proof")
     for operation in running:

@@ -7,12 +7,14 @@ stand in the incident itself, which is written when the store is back.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from core.errors import DependencyError, OperationError, UsageError
 from core.monitor.alerts.alerts import Alerts
 from core.monitor.alerts.notifier import Delivery
+from core.monitor.alerts.words import lasting
 from core.operations import OperationRequest, Operations, run_short
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,32 @@ class AlertOperations:
             return {"silence": key, "rule": ended.rule}
 
         await self._do(f"End silence {key}", f"end-silence:{key}", operator, act)
+
+    async def change_rule(
+        self, rule: str, values: Mapping[str, Any], *, why: str, operator: str, seen_at: float | None = None
+    ) -> None:
+        """Judge a rule by other numbers, or by the shipped ones where there are no values; raises UsageError.
+
+        `seen_at` is when the numbers were given that the operator looked at (None: the shipped ones): who comes later is
+        told that somebody else was faster, and changes nothing.
+        """
+
+        async def act() -> Mapping[str, Any]:
+            self._check_seen(rule, seen_at)
+            before = self._alerts.book.changes.get(rule)
+            await self._alerts.change_rule(rule, values, who=operator, why=why)
+            return {"rule": rule, "values": dict(values), "before": dict(before.values) if before else {}, "why": why}
+
+        title = f"Change the rule {rule}" if values else f"Set the rule {rule} back to what was shipped"
+        await self._do(title, f"rule:{rule}", operator, act)
+
+    def _check_seen(self, rule: str, seen_at: float | None) -> None:
+        made = self._alerts.book.changes.get(rule)
+        if made is not None and made.at != seen_at:
+            raise UsageError(
+                f"{made.who} changed it meanwhile, {lasting(max(0.0, time.time() - made.at))} ago: {made.why}.",
+                "Look at the numbers in use now, and save again if yours are still right.",
+            )
 
     async def test(self, *, operator: str) -> Delivery:
         """Send a test to whom a critical alert would go."""

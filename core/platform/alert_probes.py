@@ -13,6 +13,8 @@ from core.monitor.alerts.readings import Probe
 from core.monitor.alerts.uptime import Uptime
 from core.settings import Settings
 
+HELD_SECONDS = 1.0  # A query that holds a connection for longer is why others wait.
+
 State = Literal["fine", "not_fine", "cannot_tell"]
 
 
@@ -22,16 +24,19 @@ def alert_probes(
     *,
     pool: Callable[[], DatabaseStats],
     missed: Callable[[], tuple[Scheduled, ...]],
+    uptime: Uptime,
     state: Callable[[], State],
 ) -> Mapping[str, Probe]:
     """Each answers from memory; `state` is the overview's."""
-    uptime = Uptime()
 
     def database_pool(_now: float) -> Reading:
         stats = pool()
         share = (stats.size - stats.idle + stats.waiting) / max(1, stats.max_size)
-        waiting = f"{stats.waiting} wait" if stats.waiting else ""
-        return Reading(share, samples=1, worst=waiting)
+        held = stats.running
+        lasting = held is not None and held.seconds >= HELD_SECONDS
+        why = [f"{held.count} of {stats.max_size} run {held.name}, for {held.seconds:.0f} s"] if held and lasting else []
+        waiting = [f"{stats.waiting} wait"] if stats.waiting else []
+        return Reading(share, samples=1, worst=", ".join(why + waiting))
 
     def claude_queue(_now: float) -> Reading | None:
         gauge = next((item for item in monitor.gauges() if item.metric == "claude_waiting"), None)

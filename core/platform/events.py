@@ -1,13 +1,10 @@
-"""Events: interactions of leads and analytics events, stored in batches; marks on the timeline."""
+"""Events: interactions of leads and analytics events, stored in batches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-
-from asyncpg import Record
 
 from core.database.pool import Database
 from core.errors import TargetError
@@ -37,11 +34,10 @@ class StoredEvents:
 class Events:
     """Stores what happens on the platform."""
 
-    def __init__(self, settings: Settings, database: Database, console_store: Database, changes: PlatformChanges) -> None:
+    def __init__(self, settings: Settings, database: Database, changes: PlatformChanges) -> None:
         self._settings = settings
         self._changes = changes
         self._database = database
-        self._console_store = console_store
 
     async def store(
         self, interactions: Mapping[int, Mapping[str, Any]], analytics: Mapping[int, Mapping[str, Any]]
@@ -67,13 +63,3 @@ class Events:
         reasons = dict.fromkeys(interactions, UNKNOWN_LEAD) | dict.fromkeys(analytics, UNKNOWN_MARKET)
         rejected = tuple(Rejected(index, reason) for index, reason in sorted(reasons.items()) if index not in stored)
         return StoredEvents(len(stored), rejected)
-
-    async def mark(self, kind: str, text: str, marked_by: str, at: datetime | None) -> Record:
-        """Put a mark on the console's timeline, now or at a moment."""
-        row = await self._console_store.fetch_one("add_mark", kind, text, marked_by, at)
-        assert row is not None
-        return row
-
-    async def marks(self, since: datetime) -> Sequence[Record]:
-        """The marks since a moment, oldest first, 1,000 at most."""
-        return await self._console_store.fetch_all("marks", since)

@@ -54,7 +54,6 @@ class IndexOperations:
         settings: Settings,
         database: Database,
         looking: Database,
-        store: Database,
         operations: Operations,
         setup: Setup,
         catalog: Indexes,
@@ -63,7 +62,7 @@ class IndexOperations:
         follows: bool,
         patience: Patience | None = None,
     ) -> None:
-        self._settings, self._database, self._looking, self._store = settings, database, looking, store
+        self._settings, self._database, self._looking = settings, database, looking
         self._operations, self._setup = operations, setup
         self._catalog, self._queries = catalog, queries
         self._follows, self._patience = follows, patience
@@ -150,20 +149,7 @@ class IndexOperations:
     ) -> Mapping[str, Any]:
         name = f"{APPLICATION} {operator}"
         run = IndexRun(lambda: self._database.connect(application_name=name), self._queries, name=name, patience=self._patience)
-        outcomes = []
-        for one in chosen:
-            outcome = await step(run, one, progress)
-            outcomes.append(asdict(outcome))
-            if outcome.action in ("built", "dropped"):
-                await self._mark(f"Index {one.name} {outcome.action}", operator)
-        return {"action": verb.lower(), "indexes": outcomes}
-
-    async def _mark(self, text: str, operator: str) -> None:
-        """Put the change on the timeline of the charts; a store that is away is no reason to fail what is done."""
-        try:
-            await self._store.fetch_one("add_mark", "change", text, operator, None)
-        except CoreError as error:
-            log.warning("mark_not_written text=%s error=%r", text, str(error))
+        return {"action": verb.lower(), "indexes": [asdict(await step(run, one, progress)) for one in chosen]}
 
     async def _follow_left(self) -> None:
         await self._setup.finished.wait()

@@ -77,7 +77,6 @@ class FirstStep:
 class OverviewView:
     """Everything that the page draws at one refresh."""
 
-    verdict: Verdict
     dependencies: tuple[DependencyStatus, ...]
     steps: tuple[SetupStep, ...]
     counts: Panel[Counts]
@@ -142,15 +141,14 @@ class Overview:
             data_note=SAMPLE_NOTE if settings.database_embedded and settings.sample_data else "",
         )
 
-    def verdict(self) -> Verdict:
-        """The first line; no I/O, safe from any thread."""
+    def readiness(self) -> Verdict:
+        """Whether the servers answer and the set-up is done; no I/O, safe from any thread."""
         return judge(self._health.snapshot(), self._setup.snapshot(), datetime.now(UTC), self._settings.health_interval_seconds)
 
     async def load(self) -> OverviewView:
         """The view; every part has its own time limit, so that this answers within about two seconds whatever is down."""
-        counts, redis, reached = await asyncio.gather(self._counts.get(), self._redis.get(), self._reached.get())
+        counts, redis, reached = await asyncio.gather(self._counts.get(), self._redis_stats(), self._reached.get())
         return OverviewView(
-            verdict=self.verdict(),
             dependencies=self._health.snapshot(),
             steps=self._setup.snapshot(),
             counts=counts,
@@ -164,6 +162,11 @@ class Overview:
     async def market_prices(self) -> Panel[tuple[MarketSeries, ...]]:
         """Every market's series of median prices."""
         return await self._prices.get()
+
+    async def _redis_stats(self) -> Panel[RedisStats]:
+        """What it holds; one that is known to be down is not waited for at every look."""
+        down = any(item.name == "redis" and item.state == "down" for item in self._health.snapshot())
+        return Panel() if down else await self._redis.get()
 
     async def _load_counts(self) -> Counts:
         names = [table.name for table in platform_tables.sorted_tables]

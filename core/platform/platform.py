@@ -18,13 +18,13 @@ from core.settings import Settings
 class Platform:
     """Holds the nouns that routes and pages ask."""
 
-    def __init__(self, settings: Settings, database: Database, console_store: Database, changes: PlatformChanges) -> None:
+    def __init__(self, settings: Settings, database: Database, changes: PlatformChanges) -> None:
         self.markets = Markets(database)
         self.leads = Leads(database)
         self.properties = Properties(database)
         self.scoring_models = ScoringModels(database)
         self.answers = Answers(database)
-        self.events = Events(settings, database, console_store, changes)
+        self.events = Events(settings, database, changes)
 
     def families(self) -> tuple[Family, ...]:
         """The reads that are cached."""

@@ -16,12 +16,13 @@ STALE_CHECKS = 5  # A check that is this many intervals late says nothing of now
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether all is well, since when (UTC), why, and what to do."""
+    """Whether all is well, since when (UTC), why, and what to do; `warning`: not fine, but no reason to wake anybody."""
 
     state: State
     since: datetime | None
     reason: str
     next_step: str = ""
+    warning: bool = False
 
 
 def headline(verdict: Verdict, say_moment: Callable[[datetime], str], say_lasting: Callable[[datetime], str]) -> str:

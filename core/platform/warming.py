@@ -91,7 +91,7 @@ class Warming:
     async def start(self, name: str, *, operator: str, ready_at: datetime | None = None, wrap: Wrap = _as_it_is) -> Started:
         """Run a plan, or return its run that is under way; raises UsageError, TargetError, OperationError, DependencyError."""
         plan = self.plans[name]
-        self._require_redis()
+        self.require_redis()
         run, continues = _run_name(plan, await self.records.operations(), self._clock())
         pause = Pause()
         parameters = {"plan": name, "run": run, "continues": continues, "ready_at": ready_at.isoformat() if ready_at else None}
@@ -188,7 +188,8 @@ class Warming:
             log.info("warm_schedule_goes_on")
         self._error = error
 
-    def _require_redis(self) -> None:
+    def require_redis(self) -> None:
+        """Raise TargetError where nothing may be stored in this Redis."""
         if self._settings.effective_mode == "watch" and not self._settings.redis_embedded:
             raise TargetError(
                 "This platform is only watched (MODE=watch): nothing is stored in its Redis.",

@@ -6,6 +6,7 @@ Owns the role's check and the message. Each page has a message of its own, so th
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -15,16 +16,29 @@ from core.ui.session import attempt, guard
 from core.ui.text import plain
 
 
-def act(message_key: str, work: Callable[[], Coroutine[Any, Any, Operation]]) -> bool:
-    """Do it, with the role checked again; what came of it is kept for `draw_message`."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A success in words; empty where the page shows it anyway."""
+
+    text: str
+
+
+def act(message_key: str, work: Callable[[], Coroutine[Any, Any, object]], said: str | None = None, keep: str = "") -> bool:
+    """Do it, with the role checked again; what came of it is kept for `draw_message`, and the answer itself under `keep`.
+
+    `said` is the word on a success; without it the work answers an operation, which has its own.
+    """
     guard("operator")
-    box: list[Operation] = []
+    box: list[object] = []
+    doing = work()  # Here, not on the loop's thread: it reads the session's fields.
 
     async def kept() -> None:
-        box.append(await work())
+        box.append(await doing)
 
     error = attempt(kept())
-    st.session_state[message_key] = error or box[0]
+    st.session_state[message_key] = error or (box[0] if said is None else Done(said))
+    if keep and not error:
+        st.session_state[keep] = box[0]
     return not error
 
 
@@ -36,6 +50,10 @@ def draw_message(message_key: str, waits_for: str = "") -> None:
         waits = bool(waits_for and (message.result or {}).get("waits_for_redis"))
         rest = "runs on, see Activity" if message.running else f"done here; {waits_for}" if waits else "done"
         st.toast(f"{plain(message.title)}: {rest}", icon=":material/hourglass:" if waits else ":material/check_circle:")
+    elif isinstance(message, Done):
+        st.session_state.pop(message_key)
+        if message.text:
+            st.toast(plain(message.text), icon=":material/check_circle:")
     elif message:
         st.error(plain(str(message)), icon=":material/error:")
 

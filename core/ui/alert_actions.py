@@ -10,6 +10,7 @@ import streamlit as st
 from core.monitor.alerts.incident import Incident
 from core.monitor.alerts.silence import EVERYTHING
 from core.monitor.alerts.view import AlertsView
+from core.ui import actions
 from core.ui.session import attempt, guard, operator, services
 from core.ui.text import plain
 from core.ui.verdict import clock
@@ -19,13 +20,8 @@ HOURS: dict[str, float] = {"1 hour": 1, "4 hours": 4, "12 hours": 12, "1 day": 2
 
 
 def draw_message() -> None:
-    """What the last action came to: an error until the next action, a success once."""
-    good, text = st.session_state.get(MESSAGE, (True, ""))
-    if text and good:
-        st.session_state.pop(MESSAGE)
-        st.toast(plain(text), icon=":material/check_circle:")
-    elif text:
-        st.error(plain(text), icon=":material/error:")
+    """What the last action came to."""
+    actions.draw_message(MESSAGE)
 
 
 def acknowledge(incident: Incident) -> None:
@@ -86,13 +82,11 @@ def _test() -> None:
 
     guard("operator")
     failed = attempt(work()) or errors[0]
-    st.session_state[MESSAGE] = (not failed, f"Not sent: {failed}." if failed else "The test was sent.")
+    st.session_state[MESSAGE] = f"Not sent: {failed}." if failed else actions.Done("The test was sent.")
 
 
 def _act(work: Callable[[], Coroutine[Any, Any, None]], done: str) -> None:
-    guard("operator")
-    failed = attempt(work())
-    st.session_state[MESSAGE] = (not failed, failed or done)
+    actions.act(MESSAGE, work, done)
 
 
 def _time_and_reason(key: str) -> Sequence[str]:

@@ -9,14 +9,14 @@ import streamlit as st
 from core.monitor.alerts.incident import Incident
 from core.monitor.alerts.judge import CRITICAL
 from core.monitor.alerts.view import AlertsView
-from core.monitor.alerts.words import counted
 from core.ui.alert_actions import acknowledge
 from core.ui.text import plain
 from core.ui.verdict import clock, span
 
 ICONS = {
     "opened": "error", "joined": "add_circle", "cause": "account_tree", "escalated": "trending_up", "told": "send",
-    "untold": "cancel_schedule_send", "acknowledged": "visibility", "note": "info", "over": "check", "resolved": "check_circle",
+    "untold": "cancel_schedule_send", "acknowledged": "visibility", "remedy": "healing",
+    "note": "info", "over": "check", "resolved": "check_circle",
 }  # fmt: skip
 SHOWN = 20
 
@@ -42,7 +42,7 @@ def resolved_incidents(view: AlertsView, chosen: str) -> None:
     for incident in dict.fromkeys((*asked, *view.resolved[:SHOWN])):
         lasted = span(timedelta(seconds=(incident.resolved_at or view.now) - incident.opened_at))
         began = clock(view.moment(incident.opened_at), view.moment(view.now))
-        felt = f", {counted(incident.felt, 'requests')} felt it" if incident.felt else ""
+        felt = f", {incident.felt_by} felt it" if incident.felt_by else ""
         label = f"{began}, {lasted}: {plain(incident.title)}{felt}"
         with st.expander(label, icon=":material/error:" if incident.level == CRITICAL else ":material/warning:",
                          expanded=incident.key == chosen):  # fmt: skip
@@ -55,8 +55,8 @@ def _head(incident: Incident, view: AlertsView) -> None:
         st.markdown(f"**{plain(incident.title)}**", width="content")
         st.badge("critical" if critical else "warning", color="red" if critical else "orange", width="content")
         st.badge(span(timedelta(seconds=view.now - incident.opened_at)), color="gray", width="content")
-        if incident.felt:
-            st.badge(f"{counted(incident.felt, 'requests')} felt it", color="gray", width="content")
+        if incident.felt_by:
+            st.badge(f"{incident.felt_by} felt it", color="gray", width="content")
         if incident.acknowledged is not None and incident.acknowledged_at(view.now):
             st.badge(f"seen by {incident.acknowledged.who}", color="blue", width="content")
         if incident.running and incident.running <= view.silenced:

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.monitor.alerts.fleet import FleetStats
 from core.monitor.alerts.view import AlertsStats, AlertsView, RuleStatus
 from core.monitor.alerts.words import limit_said, said
 from core.ui.text import plain
@@ -42,7 +43,8 @@ def rule_table(view: AlertsView) -> None:
         alt="Table of the rules with state, value, limits, samples and trend of each.",
     )
     age = view.stats.tick_age_seconds
-    st.caption("Not judged yet." if age is None else f"Judged {age:.0f} s ago, in {view.stats.tick_seconds * 1000:.1f} ms.")
+    judged = "Not judged yet." if age is None else f"Judged {age:.0f} s ago, in {view.stats.tick_seconds * 1000:.1f} ms."
+    st.caption(f"{judged} {_fleet(view.stats.fleet)}")
 
 
 def notifications(stats: AlertsStats) -> None:
@@ -63,6 +65,14 @@ def notifications(stats: AlertsStats) -> None:
     if stats.store_error:
         waiting = f"{stats.unwritten} changes wait in memory. " if stats.unwritten else ""
         st.warning(f"The console's store does not answer. {waiting}{plain(stats.store_error)}", icon=":material/cloud_off:")
+
+
+def _fleet(fleet: FleetStats) -> str:
+    """Whose requests the rules are judged by."""
+    whose = f"By {fleet.processes} processes" if fleet.processes > 1 else "By this process alone"
+    late = f", {fleet.late} more write late or by a wrong clock" if fleet.late else ""
+    away = f"; what others measured is not known: {plain(fleet.error.rstrip('.'))}" if fleet.error else ""
+    return f"{whose}{late}{away}. CPU, memory, disk and connections are this process's."
 
 
 def _row(item: RuleStatus, view: AlertsView) -> dict[str, object]:

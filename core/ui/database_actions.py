@@ -12,8 +12,7 @@ import streamlit as st
 from core.database.explain import Explained
 from core.database.plan_tree import plan_lines
 from core.platform.units import duration
-from core.ui.session import attempt, guard
-from core.ui.text import plain
+from core.ui import actions
 from core.ui.verdict import clock
 
 MESSAGE = "database_message"
@@ -28,28 +27,13 @@ class Shown:
 
 
 def act(work: Callable[[], Coroutine[Any, Any, Any]], keep: str = "", said: str = "") -> bool:
-    """Do it in a callback, with the role checked again; its answer is kept under `keep`, an error for `draw_message`."""
-    guard("operator")
-    box: list[Any] = []
-
-    async def kept() -> None:
-        box.append(await work())
-
-    error = attempt(kept())
-    st.session_state[MESSAGE] = (bool(error), error or said)
-    if not error and keep:
-        st.session_state[keep] = box[0]
-    return not error
+    """Do it in a callback; its answer is kept under `keep`, an error for `draw_message`."""
+    return actions.act(MESSAGE, work, said, keep)
 
 
 def draw_message() -> None:
-    """What the last action came to: an error until the next action, a success once."""
-    failed, text = st.session_state.get(MESSAGE, (False, ""))
-    if failed:
-        st.error(plain(text), icon=":material/error:")
-    elif text:
-        st.session_state.pop(MESSAGE)
-        st.toast(plain(text), icon=":material/check_circle:")
+    """What the last action came to."""
+    actions.draw_message(MESSAGE)
 
 
 def explain_into(key: str, work: Callable[[], Coroutine[Any, Any, Explained]]) -> None:

@@ -11,9 +11,9 @@ import streamlit as st
 
 from core.platform.overview import EnvironmentInfo
 from core.ui.session import enter, services
+from core.ui.tab_title import keep_title, title_now
 
 ASSETS = Path(__file__).with_name("assets")
-TITLE = "Operator console"
 
 # The bar's colour is a warning: calm where nothing real can break, red where an action reaches somebody's production.
 BAR_COLOURS = {"embedded": "#2f6f5e", "watch": "#1f5fa8", "operate": "#b3261e"}
@@ -31,7 +31,7 @@ class PageInfo:
 
 def frame(pages: Sequence[PageInfo]) -> None:
     """Draw the frame and run the page that the address names."""
-    st.set_page_config(page_title=TITLE, page_icon=str(ASSETS / "icon.svg"), layout="wide")
+    st.set_page_config(page_title=title_now(), page_icon=str(ASSETS / "icon.svg"), layout="wide")
     st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
     enter()
     page = st.navigation(
@@ -39,6 +39,7 @@ def frame(pages: Sequence[PageInfo]) -> None:
         position="sidebar" if len(pages) > 1 else "hidden",
     )
     _environment_bar(services().overview.environment())
+    keep_title()
     page.run()
 
 

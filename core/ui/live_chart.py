@@ -48,11 +48,17 @@ HTML = """
   <div class="live-chart__head">
     <span class="live-chart__title"></span>
     <span class="live-chart__state">
+      <details class="live-chart__marks" hidden><summary></summary><ol></ol></details>
       <button type="button" class="live-chart__reset" hidden>Reset zoom</button>
       <span class="live-chart__state-text"></span>
     </span>
   </div>
-  <div class="live-chart__plot" role="img"></div>
+  <div class="live-chart__area">
+    <div class="live-chart__bands" aria-hidden="true"></div>
+    <div class="live-chart__plot" role="img"></div>
+    <div class="live-chart__flags" aria-hidden="true"></div>
+    <div class="live-chart__tip" hidden></div>
+  </div>
   <div class="live-chart__message">loading …</div>
   <div class="live-chart__announcement" role="status"></div>
 </div>
@@ -79,14 +85,15 @@ def plotly_js() -> Path:
     return Path(spec.origin if spec and spec.origin else "plotly").with_name("package_data") / "plotly.min.js"
 
 
-def _module() -> Asset:
-    path = FOLDER / "live_chart.js"
-    return Asset(f"live_chart-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}.js", path)
+def _module(name: str) -> Asset:
+    path = FOLDER / f"{name}.js"
+    return Asset(f"{name}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}.js", path)
 
 
-MODULE = _module()
+MODULE, MARKS = _module("live_chart"), _module("live_marks")
 PLOTLY = Asset(f"plotly-{version('plotly')}.min.js", plotly_js())
-live_assets = (MODULE, PLOTLY)
+live_assets = (MODULE, MARKS, PLOTLY)
+ADDRESSES = {name: f"assets/{asset.name}" for name, asset in (("module", MODULE), ("marks", MARKS), ("plotly", PLOTLY))}
 
 _component = st.components.v2.component(
     "live_chart", html=HTML, css=(FOLDER / "live_chart.css").read_text(), js=LOADER, isolate_styles=False
@@ -135,10 +142,14 @@ def live_chart(
     target: float | None = None,
     target_name: str = "",
     height: int = 240,
+    group: str = "",
+    quiet: bool = False,
 ) -> None:
     """One chart of up to a few lines; `target` in the metric's own unit (seconds) draws a line to stay below.
 
-    `empty` says when there will be something to see; `alt` says to a screen reader what the chart shows.
+    `empty` says when there will be something to see; `alt` says to a screen reader what the chart shows. Charts of one `group`
+    have one time axis: they are zoomed and pointed at together. A `quiet` one is under another with the same lines: no legend,
+    and its age only when it is stale.
     """
     if not _loadable():
         process = None if view.process == ALL_PROCESSES else int(view.process)
@@ -148,8 +159,7 @@ def live_chart(
     _component(
         key=key,
         data={
-            "module": f"assets/{MODULE.name}",
-            "plotly": f"assets/{PLOTLY.name}",
+            **ADDRESSES,
             "title": title,
             "lines": [
                 {"series": line.series, "rest": line.rest, "statistic": line.statistic, "name": line.name} for line in lines
@@ -160,6 +170,8 @@ def live_chart(
             "target": target * scale if target is not None else None,
             "target_name": target_name,
             "height": height,
+            "group": group,
+            "quiet": quiet,
             "window": view.window_seconds,
             "process": view.process,
             "live": view.live,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -10,9 +11,12 @@ import streamlit as st
 
 from core.api.live import stored_key
 from core.monitor import History
+from core.monitor.marks.mark import grouped
 from core.monitor.windows import WINDOWS_SECONDS
 from core.ui.live_line import LiveLine, Unit, scale_of, shares
 from core.ui.session import run, services
+
+MARKS_MOST = 40
 
 
 def draw_fallback(
@@ -26,7 +30,7 @@ def draw_fallback(
         history = histories[line.series]
         samples += sum(history.counts)
         figure.add_scatter(
-            x=[datetime.fromtimestamp(time, UTC) for time in history.times],
+            x=[datetime.fromtimestamp(moment, UTC) for moment in history.times],
             y=[None if value is None else value * scale for value in _values(histories, line)],
             name=line.name,
             mode="lines",
@@ -35,8 +39,22 @@ def draw_fallback(
     if not samples:
         st.info(since or empty, icon=":material/hourglass_empty:")
         return
+    _mark(figure, window_seconds)
     figure.update_layout(height=240, margin={"l": 8, "r": 8, "t": 8, "b": 8}, yaxis={"ticksuffix": f" {unit}"})
     st.plotly_chart(figure, width="stretch", key=f"{key}-still", config={"displaylogo": False})
+
+
+def _mark(figure: go.Figure, window_seconds: int) -> None:
+    """The marks of the window as lines, and incidents as bands; what they say stands in the form of the marks."""
+    now = time.time()
+    found = services().marks.look().between(now - window_seconds, now)
+    for mark in grouped(found, now - window_seconds, now, MARKS_MOST):
+        begun = datetime.fromtimestamp(mark.at, UTC)
+        figure.add_shape(type="line", x0=begun, x1=begun, y0=0, y1=1, yref="paper", layer="below", line={"width": 1})
+        if mark.kind == "alert":
+            end = datetime.fromtimestamp(min(mark.last, now), UTC)
+            shape = {"yref": "paper", "layer": "below", "line": {"width": 0}, "fillcolor": "red", "opacity": 0.14}
+            figure.add_shape(type="rect", x0=begun, x1=end, y0=0, y1=1, **shape)
 
 
 def _histories(names: Sequence[str], window_seconds: int, process: int | None) -> tuple[Mapping[str, History], str]:

@@ -15,8 +15,11 @@ from core.ui.live_chart import LiveView, live_chart
 from core.ui.live_line import LiveLine
 from core.ui.session import services
 from core.ui.text import plain
-from core.ui.verdict import span
+from core.ui.verdict import clock, span
 
+# A run costs 3 ms before it draws anything; what changes by the second is in the charts, which are polled.
+NUMBERS_EVERY, FIRST_EVERY = "30s", "2s"
+NUMBERS_EVERY = "10s"  # What moves from second to second is in the charts, which cost no run.
 LATE_SECONDS = 5.0  # A look is taken each second.
 NO_LOOK = "Nothing is known yet: the first look at the machine takes a second."
 
@@ -24,7 +27,7 @@ NO_LOOK = "Nothing is known yet: the first look at the machine takes a second."
 def this_machine(view: LiveView) -> None:
     """The numbers, renewed while they are looked at, and their charts."""
     st.subheader("This machine", anchor=False)
-    st.fragment(_numbers, run_every="2s")()
+    st.fragment(_numbers, run_every=NUMBERS_EVERY if services().system.snapshot() else FIRST_EVERY)()
     _charts(view)
 
 
@@ -110,7 +113,7 @@ def _ages(seen: SystemSnapshot, history: WriterStats, now: datetime) -> str:
     late = age.total_seconds() > LATE_SECONDS
     dear = f"disk and {_count(seen.processes)} processes {span(now - seen.dear_at)} (looked at each {DEAR_SECONDS:.0f} s)"
     parts = (
-        f":orange[{span(age)} old: the last look has not ended]" if late else f"{span(age)} old",
+        f":orange[{span(age)} old: the last look has not ended]" if late else f"at {clock(seen.taken_at, now)}",
         dear,
         f"network {_rate(seen.received_bytes_per_second)} in, {_rate(seen.sent_bytes_per_second)} out",
         f":orange[cannot be read: {plain(', '.join(seen.missing))}]" if seen.missing else "",

@@ -1,28 +1,19 @@
-"""The panels of the overview: dependencies, set-up, row counts, market prices and first steps."""
+"""The panels of the overview: missed warm runs, set-up, row counts, market prices and first steps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.cache.redis_tier import RedisStats
-from core.database.pool import DatabaseStats
-from core.health import DependencyStatus
 from core.platform.overview import Counts, FirstStep, MarketSeries, OverviewView, TableSize
 from core.platform.panel import Panel
 from core.setup import SetupStep
 from core.ui.text import plain
-from core.ui.verdict import clock, span
+from core.ui.verdict import clock
 
-STATE_BADGES: dict[str, tuple[str, Literal["green", "red", "orange"]]] = {
-    "up": ("up", "green"),
-    "down": ("down", "red"),
-    "starting": ("starting", "orange"),
-}
 STEP_ICONS = {"waiting": "schedule", "running": "sync", "done": "check", "skipped": "remove", "failed": "error"}
 NOUN_TITLES = {
     "leads": "Leads",
@@ -44,47 +35,6 @@ def missed_warming(view: OverviewView) -> None:
         words = " ".join(part for part in (plain(item.reason), again) if part)
         line = f"**{plain(item.title)}** {ready}. {words} `python -m core warm {item.plan}`"
         st.warning(line, icon=":material/local_fire_department:")
-
-
-def dependency_cards(view: OverviewView) -> None:
-    """One card for each dependency: state, age, latency and, when it is down, the next step."""
-    details = {"postgresql": _pool_line(view.pool), "redis": _redis_line(view.redis.value)}
-    for column, status in zip(st.columns(len(view.dependencies)), view.dependencies, strict=True):
-        with column.container(border=True, height="stretch", gap="small"):
-            _dependency_card(status, details.get(status.name, ""), view.loaded_at)
-
-
-def _dependency_card(status: DependencyStatus, detail: str, now: datetime) -> None:
-    word, colour = STATE_BADGES[status.state]
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"**{status.title}** {status.version}", width="content")
-        st.badge(f"{word} {span(now - status.since)}", color=colour, width="content")
-    if status.state == "down":
-        st.error(f"{status.error}\n\n**Next:** {status.next_step}", icon=":material/error:")
-    answered = [item * 1000 for item in status.latencies_seconds if item is not None]
-    last = status.latencies_seconds[-1] if status.latencies_seconds else None
-    st.metric(
-        "Ping, ms",
-        f"{last * 1000:.2f}" if last is not None else "no answer" if status.latencies_seconds else "—",
-        chart_data=answered if len(answered) > 1 else None,
-        chart_type="area",
-    )
-    checked = f"checked {span(now - status.checked_at)} ago" if status.checked_at else "not checked yet"
-    st.caption(" · ".join(part for part in (status.where, detail if status.state == "up" else "", checked) if part))
-
-
-def _pool_line(pool: DatabaseStats) -> str:
-    return f"{pool.size - pool.idle} of {pool.max_size} pool connections busy"
-
-
-def _redis_line(stats: RedisStats | None) -> str:
-    if stats is None:
-        return ""
-    if stats.used_bytes is None:
-        return f"{stats.keys:,} keys, memory not known: {stats.note}"
-    used = f"{stats.used_bytes / MIB:,.1f}"
-    memory = f"{used} of {stats.max_bytes / MIB:,.0f} MiB" if stats.max_bytes else f"{used} MiB, no limit"
-    return f"{stats.keys:,} keys, {memory}"
 
 
 def setup_steps(steps: Sequence[SetupStep]) -> None:
@@ -163,9 +113,9 @@ def _price_figure(markets: Sequence[MarketSeries]) -> go.Figure:
 
 
 def first_steps(steps: Sequence[FirstStep]) -> None:
-    """The checklist of a new console, ticked by what really happened."""
-    st.subheader(f"First steps: {sum(step.done for step in steps)} of {len(steps)}", anchor=False)
-    with st.container(border=True):
+    """The checklist of a new console, ticked by what really happened; folded once all is done that has to be."""
+    title = f"First steps: {sum(step.done for step in steps)} of {len(steps)}"
+    with st.expander(title, expanded=not all(step.done or step.optional for step in steps), key="first-steps"):
         for step in steps:
             icon = ":green[:material/check_circle:]" if step.done else ":gray[:material/radio_button_unchecked:]"
             optional = " (optional)" if step.optional else ""

@@ -34,7 +34,8 @@ def draw_line(state: State, line: str, next_step: str) -> None:
 
 def clock(moment: datetime, now: datetime) -> str:
     """A time of day in the browser's zone, with the date when it is not today."""
-    shown, today = local(moment), local(now)
+    zone = _zone()  # Asked once: it costs more than both conversions.
+    shown, today = moment.astimezone(zone), now.astimezone(zone)
     return f"{shown:%H:%M:%S}" if shown.date() == today.date() else f"{shown:%-d %b %H:%M}"
 
 

@@ -35,7 +35,7 @@ def console(settings: Settings) -> Iterator[runtime.Running]:
     services.cache.families.add(Family(name="good", title="Good", load=load, ttl_seconds=600.0, tags=lambda _: ("tagged",)))
     with runtime.use(services) as running:
         wait_until(services.setup.finished.is_set)
-        wait_until(lambda: services.overview.verdict().state == "fine")
+        wait_until(lambda: services.overview.readiness().state == "fine")
         wait_until(lambda: services.cache.stats().link.state == "found" or services.settings.effective_mode == "watch")
         yield running
 
@@ -90,6 +90,7 @@ def test_healthy(settings: Settings) -> None:
         assert "Read from Redis" in list(app.dataframe[1].value["What"])
         assert set(app.dataframe[2].value["Key"]) == {f"good:{number}" for number in range(4)}
         assert "1** process heard" in text(app)
+        assert "Whole server**, hit rate (all users): not known. A difference needs two looks" in text(app)
 
 
 def test_empty(settings: Settings) -> None:
@@ -108,7 +109,7 @@ def test_redis_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy]) ->
     with console(replace(settings, redis_url=through(proxy, str(settings.redis_url)))) as running:
         read(running)
         proxy.cut()
-        wait_until(lambda: running.services.overview.verdict().state == "not_fine")
+        wait_until(lambda: running.services.overview.readiness().state == "not_fine")
         app = open_page(show="Keys", key="good:0")
 
         assert "Redis does not answer" in app.title[0].value
@@ -127,7 +128,7 @@ def test_postgresql_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy
     with console(replace(settings, database_url=target, console_database_url=target)) as running:
         read(running, 30, 4)
         proxy.cut()
-        wait_until(lambda: running.services.overview.verdict().state == "not_fine")
+        wait_until(lambda: running.services.overview.readiness().state == "not_fine")
         app = open_page(show="Plans")
 
         assert "nothing can be loaded" in app.title[0].value

@@ -140,7 +140,7 @@ def test_the_store_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy]
         wait_until(lambda: running.services.claude_parts.ledger.stats().written == 1)
         before = metric(open_page(), "Cost today (UTC)")
         proxy.cut()
-        wait_until(lambda: running.services.overview.verdict().state == "not_fine")
+        wait_until(lambda: running.services.overview.readiness().state == "not_fine")
         analyse(running, 1, replace(FACTS, budget_most=90_000))
         wait_until(lambda: "as last known" in text(open_page()), timeout_seconds=20)
         app = open_page()

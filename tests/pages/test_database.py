@@ -28,7 +28,7 @@ open_page = partial(open_at, "pages/database.py")
 def console(settings: Settings) -> Iterator[runtime.Running]:
     """A running console that is fine."""
     with running_console(settings) as running:
-        wait_until(lambda: running.services.overview.verdict().state == "fine")
+        wait_until(lambda: running.services.overview.readiness().state == "fine")
         yield running
 
 
@@ -64,7 +64,11 @@ def test_empty_then_healthy(settings: Settings, asked: Callable[[runtime.Running
         assert "Cannot tell" in app.title[0].value
         assert metric(app, "Wait for a lock") == "0"
         asked(running, 30)
+        figures = running.services.whole_server.figures
+        wait_until(lambda: "CREATE EXTENSION" in figures()["database_p95"].note)
         app = open_page(query="lead_list")
+        assert "**Whole server**, statements (means, never P95): not known. pg_stat_statements" in text(app)
+        assert "of 100 connections. Of all programs" in text(app)
         assert "P95" in app.title[0].value
         assert "nobody waits" in app.title[0].value
         assert metric(app, "Connections busy") == "0 of 8"
@@ -167,11 +171,11 @@ def test_postgresql_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy
     with console(replace(settings, database_url=behind(proxy, str(settings.database_url)))) as running:
         open_page(show="Sessions")
         proxy.cut()
-        wait_until(lambda: running.services.overview.verdict().state == "not_fine")
+        wait_until(lambda: running.services.overview.readiness().state == "not_fine")
         app = open_page(show="Sessions")
         wait_until(lambda: metric(rerun(app), "Wait for a lock") == "—")
         assert "PostgreSQL does not answer" in app.title[0].value
         assert "Who is connected cannot be told" in text(app)
         proxy.restore()
-        wait_until(lambda: running.services.overview.verdict().state == "fine")
+        wait_until(lambda: running.services.overview.readiness().state == "fine")
         wait_until(lambda: "does not answer" not in open_page().title[0].value)

@@ -274,7 +274,7 @@ def test_postgresql_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy
         held, other = best(running), best(running, 1)
         open_page(lead=held)
         proxy.cut()
-        wait_until(lambda: running.services.overview.verdict().state == "not_fine")
+        wait_until(lambda: running.services.overview.readiness().state == "not_fine")
         app = open_page(lead=held, min_score="77")
 
         assert "The list cannot be read" in text(app)
@@ -287,7 +287,7 @@ def test_redis_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy]) ->
     proxy = tcp_proxy(str(settings.redis_url).removeprefix("unix://").partition("?")[0])
     with console(settings, redis_url=through(proxy, str(settings.redis_url))) as running:
         proxy.cut()
-        wait_until(lambda: running.services.overview.verdict().state == "not_fine")
+        wait_until(lambda: running.services.overview.readiness().state == "not_fine")
         app = open_page(lead=best(running))
 
         assert "Newly made" in text(app)

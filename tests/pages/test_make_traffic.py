@@ -30,7 +30,7 @@ def console(settings: Settings, server: PlatformServer) -> Iterator[runtime.Runn
     fields = {name: getattr(settings, name) for name in Settings.__slots__}
     with runtime.use(build_services(Settings(**{**fields, "port": server.port}))) as running:
         wait_until(running.services.setup.finished.is_set)
-        wait_until(lambda: running.services.overview.verdict().state == "fine")
+        wait_until(lambda: running.services.overview.readiness().state == "fine")
         yield running
 
 

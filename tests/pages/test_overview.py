@@ -1,9 +1,9 @@
-"""The overview page: healthy, empty, a dependency down, and its guard."""
+"""The overview page: healthy, empty, a promise broken, a warning, a dependency down, and its guard."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,8 +15,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core import runtime
+from core.monitor.alerts.judge import Condition, Reading
 from core.services import build_services
 from core.settings import Settings
+from tests.monitor.alerts.scenes import FINE
 from tests.servers import execute
 from tests.support import wait_until
 from tests.tcp_proxy import TcpProxy
@@ -28,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 def _console(settings: Settings) -> Iterator[runtime.Running]:
     with runtime.use(build_services(settings)) as running:
         wait_until(running.services.setup.finished.is_set)
-        wait_until(lambda: running.services.overview.verdict().state == "fine")
+        wait_until(lambda: running.services.overview.readiness().state == "fine")
         yield running
 
 
@@ -40,7 +42,31 @@ def _page() -> AppTest:
 
 def _text(app: AppTest) -> str:
     kinds = (app.title, app.markdown, app.caption, app.subheader, app.error, app.warning, app.info)
-    return "\n".join(element.value for kind in kinds for element in kind)
+    return "\n".join([*(element.value for kind in kinds for element in kind), _html(app)])
+
+
+def _html(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def _line(app: AppTest) -> str:
+    return str(app.title[0].value).replace("\\", "")
+
+
+async def _judge(running: runtime.Running, *, seconds: float, readings: Mapping[str, Reading]) -> None:
+    """Let the console's own book judge these readings, and no others, over so much time, up to now."""
+    await running.services.alerts.close()
+    book, now = running.services.alerts.book, running.services.alerts.view().now
+    book.incidents.conditions = {name: Condition() for name in book.incidents.conditions}
+    for step in range(int(seconds // 5), -1, -1):
+        book.tick(readings, now - 5 * step)
+
+
+def _requests(running: runtime.Running) -> None:
+    monitor = running.services.monitor
+    for number in range(240):
+        monitor.record("api_request_seconds", 0.6 if number % 24 == 0 else 0.01, ("/api/leads",))
+    monitor.fold()
 
 
 @pytest.fixture
@@ -56,18 +82,49 @@ def market(database_url: str) -> None:
 
 @pytest.mark.usefixtures("market")
 def test_healthy(settings: Settings) -> None:
-    """All servers up: the line says fine since when, the cards and the chart are there."""
-    with _console(settings):
+    """All servers up and requests judged: fine since when; promises as chips with their targets; cards and charts."""
+    with _console(settings) as running:
+        running.gate.run(_judge(running, seconds=60, readings=FINE), 10)
         app = _page()
 
-        assert "Fine since" in app.title[0].value
+        assert "Fine since" in _line(app)
         text = _text(app)
-        assert "**PostgreSQL** 18" in text
-        assert "**Redis**" in text
-        assert {metric.label for metric in app.metric} >= {"Ping, ms", "Leads", "Interactions", "Properties", "Market figures"}
+        assert 'chips__chip--kept" tabindex="0"><span class="chips__sign" aria-label="kept">✓</span><span>API P95' in text
+        assert "promised &lt; 100 ms<br>through this layer: P95 30 ms, n=1,000" in text
+        assert "whole server: " in text
+        assert "<span>Claude&#x27;s cache hit rate</span><span>not enough samples: 0 of 50</span>" in text
+        assert 'class="promise"' not in text
+        assert "<b>PostgreSQL</b> 18" in text
+        assert "<b>Redis</b>" in text
+        assert {metric.label for metric in app.metric} >= {"Leads", "Interactions", "Properties", "Market figures"}
         assert next(metric.value for metric in app.metric if metric.label == "Market figures") == "2"
         assert "market-prices" in [chart.key for chart in app.get("plotly_chart")]
         assert "A source. A note." in text
+
+
+def test_broken_promises(settings: Settings) -> None:
+    """Who feels it in the first line, the cause; a card with value, target, time lost and next step. A warning is orange."""
+    slow = FINE | {"api_p95": Reading(0.6, 1_000, 900, 10), "database_p95": Reading(0.9, 1_000, 900)}
+    with _console(settings) as running:
+        _requests(running)
+        running.gate.run(_judge(running, seconds=120, readings=slow), 10)
+        app = _page()
+
+        assert "Not fine, 2 min: 1 in 24 lead lists slow: Database P95 is 900 ms; :gray[next: open the slowest" in _line(app)
+        assert _line(app).startswith(":red[")
+        text = _text(app)
+        assert text.index(">Database P95 <") < text.index(">API P95 <")  # One incident: its cause first.
+        assert "promised &lt; 100 ms" in text
+        assert "users lost 5" in text  # 240 / 24 requests, half a second each.
+        assert "promise__level--critical" in text
+        assert "<em>whole server</em>: " in text
+        assert "<b>Next:</b> Open the slowest query" in text
+
+        running.gate.run(_judge(running, seconds=900, readings=FINE | {"cpu": Reading(0.93, samples=1)}), 10)
+        app = _page()
+        assert "CPU is 93 %" in _line(app)
+        assert _line(app).startswith(":orange[")
+        assert "promise__level--warning" in _text(app)
 
 
 def test_empty(settings: Settings) -> None:
@@ -76,6 +133,7 @@ def test_empty(settings: Settings) -> None:
         wait_until(lambda: running.services.system.snapshot() is not None)
         app = _page()
 
+        wait_until(lambda: "Cannot tell: the console has just started" in _line(app.run()))
         assert next(metric.value for metric in app.metric if metric.label == "Leads") == "0"
         assert "no market figures yet" in _text(app)
         assert {metric.label for metric in app.metric} >= {"CPU", "Memory", "This process", "Disk", "Loop lag P95"}
@@ -91,16 +149,22 @@ def test_redis_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy]) ->
     fields = {name: getattr(settings, name) for name in Settings.__slots__}
     with _console(Settings(**{**fields, "redis_url": f"redis://127.0.0.1:{proxy.port}/0"})) as running:
         proxy.cut()
-        wait_until(lambda: running.services.overview.verdict().state == "not_fine")
+        wait_until(lambda: running.services.overview.readiness().state == "not_fine")
         app = _page()
 
-        assert "Not fine" in app.title[0].value
-        assert "Redis does not answer" in app.title[0].value
+        assert "Cannot tell: Redis does not answer, for" in _line(app)
         assert "REDIS_URL" in app.error[0].value
+        down = Reading(1.0, samples=1, worst="connection refused", advice="Start it.")
+        running.gate.run(_judge(running, seconds=60, readings=FINE | {"redis": down}), 10)
+        app = _page()
+        assert "Not fine, 60 s: Redis does not answer; :gray[next: start it]" in _line(app)
+        assert not app.error  # The card says it.
+        assert "<strong>connection refused</strong>" in _html(app)
         assert next(metric.value for metric in app.metric if metric.label == "Leads") == "0"
         proxy.restore()
-        wait_until(lambda: running.services.overview.verdict().state == "fine")
-        assert "Fine since" in app.run().title[0].value
+        wait_until(lambda: running.services.overview.readiness().state == "fine")
+        running.gate.run(_judge(running, seconds=120, readings=FINE), 10)
+        assert "Fine since" in _line(app.run())
 
 
 def test_first_steps_are_ticked_by_what_happened(settings: Settings) -> None:
@@ -125,7 +189,7 @@ def test_a_client_that_clears_the_caches_leaves_the_services_alone(settings: Set
         st.cache_resource.clear()
         app = _page()
 
-        assert "Fine since" in app.title[0].value
+        assert "Cannot tell" in _line(app)
         assert runtime.get() is running
         assert {thread.name for thread in threading.enumerate() if thread.name == "core-loop"} <= threads
         assert sum(thread.name == "core-loop" for thread in threading.enumerate()) == 1

@@ -204,7 +204,7 @@ def test_store_down(settings: Settings, tcp_proxy: Callable[[Any], TcpProxy]) ->
         rerun(app).text_area(key="edit-market_analysis-1-system").set_value("Be short.")
         app = rerun(app)
         proxy.cut()
-        wait_until(lambda: running.services.overview.verdict().state == "not_fine")
+        wait_until(lambda: running.services.overview.readiness().state == "not_fine")
         assert "Nothing can be saved meanwhile" in text(rerun(app))
         assert app.error == []
         assert "Nothing was saved; what you wrote stays here" in text(press(app, "prompt_save"))

@@ -33,7 +33,8 @@ async def test_a_build_is_an_operation(services: Services, settings: Settings, p
     ]  # fmt: skip
     assert done.commands[0] == f"python -m core migrate up {NAME} {OTHER}"
     assert any(line.startswith(f"CREATE INDEX CONCURRENTLY {OTHER} ON") for line in done.commands)
-    assert await platform_connection.fetchval("SELECT count(*) FROM console.marks WHERE text LIKE 'Index %'") == 2
+    [mark] = [mark for mark in (await services.marks.view()).marks if mark.kind == "index"]
+    assert (mark.text, mark.running) == ("Build 2 indexes", False)
 
     asked = [query.calls for query in services.database.query_stats() if query.name == "transaction"]
     states = {one.notes.name: (one.state.state, one.stamped) for one in await services.indexes.status()}

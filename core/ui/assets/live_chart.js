@@ -12,6 +12,8 @@ const STALE_LONG_SECONDS = 150; // Answers of the history are kept for up to a m
 const LONG_WINDOW_SECONDS = 3600; // Beyond it the history answers, of all processes or of one.
 const SMALLEST_SHOWN = 0.0005; // What is less is nothing: half a microsecond on an axis of milliseconds.
 const TARGET_SHOWN_FROM = 0.4; // Below this share of the target its line would flatten the chart.
+const FLAGS = 12; // pixels above the plot that the flags of marks stand in
+const BOTTOM = 24; // pixels below it, for the times
 const SHARE_SAMPLES = 100; // A share is of the shortest time that holds so many, as a quantile is; see shares() in live_line.py.
 const COLOUR_OF = { p95: 0, p99: 1, rate: 2, p50: 5, count: 3, share: 2 }; // places in the theme's categorical colours
 const WIDTH_OF = { p95: 2.25, p99: 1.25, p50: 1.5, rate: 1.75, count: 1.75, share: 2.25 };
@@ -19,6 +21,12 @@ const WIDTH_OF = { p95: 2.25, p99: 1.25, p50: 1.5, rate: 1.75, count: 1.75, shar
 const charts = new Map(); // element -> Chart
 const feeds = new Map(); // window in seconds, and of the history the process -> Feed
 let plotly = null;
+let following = false; // While the charts of a group follow one of them, what they report is no news.
+
+function follow(changes) {
+  following = true;
+  Promise.allSettled(changes).finally(() => { following = false; });
+}
 
 export function draw(component, base) {
   const { parentElement, data } = component;
@@ -162,6 +170,7 @@ class Chart {
       if (!this.inView || !this.feed) return;
       this.refresh();
       this.feed.wakeSoon();
+      this.marks?.wake();
     });
     this.seen.observe(this.root);
     this.resized = new ResizeObserver(() => this.resize());
@@ -183,10 +192,12 @@ class Chart {
     const key = feedKey(data);
     if (!feeds.has(key)) feeds.set(key, new Feed(data.window, data.process, this.base));
     this.feed = feeds.get(key);
+    this.marks?.follow(data.window);
     if (moved || !this.ready) this.drawn = null;
     if (this.ready) this.redraw();
     else this.start();
     if (switchedOn || moved || !this.drawn) this.feed.wakeSoon();
+    if (switchedOn) this.marks?.wake();
   }
 
   async start() {
@@ -194,8 +205,21 @@ class Chart {
       await loadPlotly(`${this.base}/${this.data.plotly}`);
       this.ready = true;
       this.refresh();
+      this.mark();
     } catch (error) {
       this.say(`${error.message}. Reload the page; if it stays so, read the console's log.`);
+    }
+  }
+
+  // Without them a chart is still a chart.
+  async mark() {
+    try {
+      const { MarkLayer } = await import(`${this.base}/${this.data.marks}`);
+      if (!this.root.isConnected) return;
+      this.marks = new MarkLayer(this);
+      this.marks.follow(this.data.window);
+    } catch (error) {
+      console.warn("The marks could not be loaded.", error);
     }
   }
 
@@ -220,8 +244,9 @@ class Chart {
     this.drawn = body;
     performance.mark("live-chart-begin");
     window.Plotly.react(this.plot, traces, this.layout(traces, style), CONFIG);
+    if (first) this.listen();
+    this.marks?.place();
     performance.measure("live-chart", "live-chart-begin");
-    if (first) this.plot.on("plotly_relayout", () => this.zoomed());
     const empty = traces.every((trace) => !trace.y.some((value) => value));
     this.say(empty ? this.emptyText(body) : "");
   }
@@ -255,12 +280,16 @@ class Chart {
     const text = style.getPropertyValue("--st-text-color").trim();
     const grid = style.getPropertyValue("--st-border-color").trim();
     const highest = Math.max(0, ...traces.flatMap((trace) => trace.y.map((value) => value ?? 0)));
+    // Points drawn alone would widen the axis by their size, and charts of one group would not be in line.
+    const aligned = this.data.group ? { autorangeoptions: { minallowed: traces[0].x[0], maxallowed: traces[0].x.at(-1) } } : {};
+    const named = traces.length > 1 && !this.data.quiet;
+    const top = named ? 24 + FLAGS : 2 + FLAGS;
     const axis = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, tickfont: { size: 11 } };
     return {
       uirevision: feedKey(this.data),
       height: this.data.height,
       // Set, not found out: automargin would draw everything twice, a third of the whole refresh.
-      margin: { l: highest >= 1000 || highest < 1 ? 66 : 54, r: 8, t: traces.length > 1 ? 30 : 12, b: 24 },
+      margin: { l: this.data.group || highest >= 1000 || highest < 1 ? 66 : 54, r: 8, t: top, b: BOTTOM },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: style.getPropertyValue("--st-font"), color: text, size: 12 },
@@ -271,9 +300,9 @@ class Chart {
         bordercolor: grid,
         font: { color: text },
       },
-      showlegend: traces.length > 1,
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 } },
-      xaxis: { ...axis, type: "date", showgrid: false, hoverformat: this.feed.long() ? "%a %d %b %H:%M" : "%H:%M:%S", nticks: 6, tickformatstops: TICKS },
+      showlegend: named,
+      legend: { orientation: "h", x: 0, y: 1 + FLAGS / (this.data.height - top - BOTTOM), yanchor: "bottom", font: { size: 11 } },
+      xaxis: { ...axis, ...aligned, type: "date", showgrid: false, hoverformat: this.feed.long() ? "%a %d %b %H:%M" : "%H:%M:%S", nticks: 6, tickformatstops: TICKS },
       yaxis: { ...axis, rangemode: "tozero", ticksuffix: ` ${this.data.unit}`, nticks: 5, ...(highest >= SMALLEST_SHOWN ? {} : { range: [0, 1] }) },
       ...this.target(highest, style),
     };
@@ -288,7 +317,7 @@ class Chart {
       xref: "paper", x: 1, xanchor: "right", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour },
       text: `target ${this.data.target_name} ${+target.toPrecision(4)} ${this.data.unit}${near ? "" : " ↑"}`,
     };
-    if (!near) return { shapes: [], annotations: [{ ...note, yref: "paper", y: 1 }] };
+    if (!near) return { shapes: [], annotations: [{ ...note, yref: "paper", y: 1, yshift: FLAGS }] };
     const line = { type: "line", xref: "paper", x0: 0, x1: 1, yref: "y", y0: target, y1: target };
     return {
       shapes: [{ ...line, line: { color: colour, width: 1, dash: "dash" } }],
@@ -305,7 +334,7 @@ class Chart {
     if (at && feed.long()) text = this.longText(at);
     if (!data.live) text = "not live";
     else if (stale) text = this.staleText(at);
-    this.state.textContent = text;
+    this.state.textContent = this.data.quiet && !stale ? "" : text;
     this.state.parentElement.classList.toggle("live-chart__state--stale", stale);
     this.plot.classList.toggle("live-chart__plot--stale", stale);
     if (stale !== this.wasStale) this.announcement.textContent = stale ? `${data.title}: ${text}` : "";
@@ -342,18 +371,47 @@ class Chart {
     this.message.hidden = !text;
   }
 
+  listen() {
+    this.plot.on("plotly_relayout", (change) => {
+      this.zoomed();
+      this.marks?.place();
+      this.share(change);
+    });
+    this.plot.on("plotly_hover", ({ xaxes, xvals }) => this.point((plot) => window.Plotly.Fx.hover(plot, { xpx: xaxes[0].d2p(xvals[0]), ypx: 0 }, "xy", true)));
+    this.plot.on("plotly_unhover", () => this.point((plot) => window.Plotly.Fx.unhover(plot)));
+    this.plot.on("plotly_relayouting", () => this.marks?.place());
+  }
+
+  others() {
+    return this.data.group ? [...charts.values()].filter((chart) => chart !== this && chart.drawn && chart.data.group === this.data.group) : [];
+  }
+
+  // Charts of one group have one time axis: what is done to it in one is done in all.
+  share(change) {
+    if (following || !Object.keys(change).some((name) => name.startsWith("xaxis"))) return;
+    const { range, autorange } = this.plot._fullLayout.xaxis;
+    follow(this.others().map((chart) => window.Plotly.relayout(chart.plot, autorange ? UNZOOMED : { "xaxis.range": [...range] })));
+  }
+
+  point(at) {
+    if (following) return;
+    following = true;
+    for (const { plot } of this.others()) at(plot);
+    following = false;
+  }
+
   zoomed() {
     const { xaxis, yaxis } = this.plot._fullLayout;
     this.reset.hidden = xaxis.autorange && (yaxis.autorange || !this.plot.data.some((trace) => trace.y.some((value) => value)));
   }
 
   unzoom() {
-    window.Plotly.relayout(this.plot, { "xaxis.autorange": true, "yaxis.autorange": true });
+    window.Plotly.relayout(this.plot, UNZOOMED);
   }
 
   resize() {
     if (this.drawn && this.plot.offsetWidth && this.plot.offsetWidth !== this.plot._fullLayout.width) {
-      window.Plotly.Plots.resize(this.plot);
+      window.Plotly.Plots.resize(this.plot).then(() => this.marks?.place());
     }
   }
 
@@ -361,6 +419,7 @@ class Chart {
     clearInterval(this.clock);
     this.resized.disconnect();
     this.seen.disconnect();
+    this.marks?.close();
     if (window.Plotly) window.Plotly.purge(this.plot);
   }
 }
@@ -370,6 +429,7 @@ const TICKS = [
   { dtickrange: [60000, 43199999], value: "%H:%M" },
   { dtickrange: [43200000, null], value: "%a %d %b" },
 ];
+const UNZOOMED = { "xaxis.autorange": true, "yaxis.autorange": true };
 const CONFIG = { displayModeBar: false, displaylogo: false, doubleClick: "autosize", scrollZoom: false };
 
 document.addEventListener("visibilitychange", () => {
