@@ -20,7 +20,7 @@ endef
 PYTEST := $(VENV)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-slow check bench clean clean-data
+.PHONY: help setup setup-dev run test test-slow faults check bench clean clean-data
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -43,6 +43,9 @@ test: setup-dev ## run the tests (under 5 minutes on two cores)
 test-slow: setup-dev ## run the tests with faults in real time (under 10 minutes)
 	@$(PYTEST) -m slow $(ARGS) $(TESTS); code=$$?; \
 		if [ $$code -eq 5 ]; then echo 'There is no slow test yet.'; exit 0; fi; exit $$code
+
+faults: setup-dev ## break a running console six ways, seconds until it is told (9 minutes; root, for a disk to fill)
+	@exec $(VENV)/python -m pytest -q -s --timeout=1800 $(ARGS) tests/faults/live.py
 
 check: setup-dev ## lint, format, types, import rules, size limits
 	@echo 'ruff check';   $(VENV)/ruff check .

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect, sync_playwright
@@ -20,6 +24,10 @@ pytestmark = [
 ]
 
 RANGE = "element => element.querySelector('.js-plotly-plot')._fullLayout.xaxis.range.map(String)"
+FLAG = """element => {
+    const { _size: box } = element.querySelector('.js-plotly-plot')._fullLayout;
+    return (parseFloat(element.querySelector('.live-chart__flag').style.left) - box.l) / box.w;
+}"""
 BACKGROUND = "element => getComputedStyle(element.querySelector('.gridlayer path, .gridlayer line')).stroke"
 
 
@@ -69,6 +77,14 @@ def _wait_polls(page: Page, count: int) -> None:
             pass
 
 
+def _mark(console: ConsoleProcess, text: str, ago_seconds: int) -> None:
+    at = (datetime.now(UTC) - timedelta(seconds=ago_seconds)).isoformat()
+    body = json.dumps({"kind": "deploy", "text": text, "at": at}).encode()
+    made = urllib.request.Request(f"{console.url}/api/marks", body, {"content-type": "application/json"})
+    with urllib.request.urlopen(made, timeout=10) as answer:
+        assert answer.status == 201
+
+
 def _zoom(page: Page, chart: Locator) -> list[str]:
     plot = chart.locator(".nsewdrag").first.bounding_box()
     assert plot is not None
@@ -88,6 +104,8 @@ def test_a_zoom_is_kept(page: Page, console: ConsoleProcess) -> None:
     page.goto(console.url)
     chart = _chart(page)
     shown = _zoom(page, chart)
+    database = page.locator(".live-chart").filter(has_text="Database latency")
+    assert database.evaluate(RANGE) == shown  # One time axis: what is zoomed in one is zoomed in all.
 
     _traffic(console)
     _wait_polls(page, 3)
@@ -106,16 +124,36 @@ def test_a_zoom_is_kept(page: Page, console: ConsoleProcess) -> None:
 
     chart.get_by_role("button", name="Reset zoom").click()
     expect(chart.get_by_role("button", name="Reset zoom")).to_be_hidden()
+    expect(database.get_by_role("button", name="Reset zoom")).to_be_hidden()
     assert chart.evaluate(RANGE) != shown
 
 
+def test_marks_are_drawn_where_they_happened_and_move_with_a_zoom(page: Page, console: ConsoleProcess) -> None:
+    """A flag over its moment and a line in a list, as the words that they are; a new one comes by itself; the zoom stays."""
+    _mark(console, "1.2 <img src=x onerror=alert(1)>", 100)
+    page.goto(console.url)
+    chart = _chart(page)
+    expect(chart.locator(".live-chart__flag")).to_have_count(1)
+    wide = chart.evaluate(FLAG)
+    assert 0.6 < wide < 0.72  # 200 of 300 seconds
+    shown = _zoom(page, chart)
+    assert abs(chart.evaluate(FLAG) - (wide - 0.5) / 0.4) < 0.05
+
+    _mark(console, "1.3", 90)
+    expect(chart.locator("summary")).to_have_text("2 marks", timeout=15_000)
+    assert chart.evaluate(RANGE) == shown
+    chart.locator("summary").press("Enter")
+    expect(chart.locator(".live-chart__marks li").nth(1)).to_contain_text("deploy 1.2 <img src=x onerror=alert(1)> · api")
+    assert chart.locator("img").count() == 0
+
+
 def test_all_charts_share_one_poll_and_one_plotly(page: Page, console: ConsoleProcess) -> None:
-    """Four charts cost one request a refresh, and plotly.js is loaded once; the window is in the address."""
+    """All charts cost one request a refresh, and plotly.js is loaded once; the window is in the address."""
     polls, scripts = _polls(page), list[str]()
     page.on("request", lambda request: scripts.append(request.url) if "plotly-" in request.url else None)
     page.goto(f"{console.url}/?window=1h")
     _chart(page)
-    expect(page.locator(".live-chart .js-plotly-plot")).to_have_count(4)
+    expect(page.locator(".live-chart .js-plotly-plot")).to_have_count(7)
     page.wait_for_timeout(3_000)
 
     both = ("window=3600", "series=api_request_seconds", "series=database_query_seconds")
@@ -208,18 +246,18 @@ def test_a_console_without_traffic_says_what_brings_some(page: Page, tmp_path: P
         console.wait_ready()
         page.route(
             "**/api/live**",
-            lambda route: route.fulfill(json={"window_seconds": 300, "series": _nothing()}, headers={"Age": "0"}),
+            lambda route: route.fulfill(json=_nothing(route.request.url), headers={"Age": "0"}),
         )
         page.goto(console.url)
         chart = page.locator(".live-chart").filter(has_text="API latency")
         expect(chart).to_contain_text("No request yet", timeout=30_000)
 
 
-def _nothing() -> dict[str, object]:
+def _nothing(url: str) -> dict[str, object]:
     none = [None] * 150
     series = {"first_time": 1_700_000_000, "step_seconds": 2, "count": [0] * 150, "rate": [0.0] * 150}
     series.update(p50=none, p95=none, p99=none)
-    return dict.fromkeys(("api_request_seconds", "database_query_seconds"), series)
+    return {"window_seconds": 300, "series": dict.fromkeys(parse_qs(urlsplit(url).query)["series"], series)}
 
 
 def test_a_share_is_drawn_of_two_counters(console: ConsoleProcess, page: Page) -> None:

@@ -1,4 +1,4 @@
-"""AlertSchema: the tables of the console's store that alerts keep: incidents, silences and changed rules.
+"""AlertSchema: the tables of the console's store that alerts keep: incidents, silences, changed rules, switched remedies.
 
 Owns their columns, as `core.database.schema` does those of the rest, of which this is a part.
 """
@@ -29,4 +29,9 @@ def add_alert_tables(console: sa.MetaData) -> None:
         "alert_rules", console,
         sa.Column("rule", sa.Text, primary_key=True),
         sa.Column("document", pg.JSONB, nullable=False, comment="the numbers that differ from the shipped ones, who, why"),
+    )  # fmt: skip
+    sa.Table(
+        "remedies", console,
+        sa.Column("remedy", sa.Text, primary_key=True),
+        sa.Column("document", pg.JSONB, nullable=False, comment="whether it runs by itself, who said so, why"),
     )  # fmt: skip

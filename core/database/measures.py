@@ -5,10 +5,16 @@ Owns the labels: a named query has its own, statements without a name share one,
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass
 
+import asyncpg
+
 from core.ports import Handle, Record
+
+GIVEN_UP = (TimeoutError, asyncpg.QueryCanceledError, asyncio.CancelledError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +35,24 @@ class QueryStats:
         return self.slow / self.calls if self.calls else 0.0
 
 
-class Measure:
-    """The figures of one label; the time in the queue is not among them."""
+@dataclass(frozen=True, slots=True)
+class RunningQuery:
+    """Which query runs now, how many times at once, and for how long the first of these has."""
 
-    __slots__ = ("_count", "_errors", "_handle", "_label", "_slow_seconds", "calls", "rows", "seconds", "slow", "slowest")
+    name: str
+    count: int
+    seconds: float
+
+
+class Measure:
+    """The figures of one label; the time in the queue is not among them.
+
+    A slow call that was given up is a sample too, of the time that it had: the slowest would be missing otherwise.
+    """
+
+    __slots__ = (
+        "_count", "_errors", "_handle", "_label", "_running", "_slow_seconds", "calls", "rows", "seconds", "slow", "slowest",
+    )  # fmt: skip
 
     def __init__(self, label: str, slow_seconds: float, record: Record | None) -> None:
         self._label = label
@@ -40,8 +60,25 @@ class Measure:
         self._count = record.count if record else None
         self._handle: Handle | None = record.handle("database_query_seconds", (label,)) if record else None
         self._errors: Counter[str] = Counter()
+        self._running: set[float] = set()
         self.calls = self.rows = self.slow = 0
         self.seconds = self.slowest = 0.0
+
+    def began(self) -> float:
+        """A call begins; returns when, which names it."""
+        started = time.perf_counter()
+        self._running.add(started)
+        return started
+
+    def ended(self, started: float) -> float:
+        """It was answered; returns its seconds."""
+        self._running.discard(started)
+        return time.perf_counter() - started
+
+    def running(self, now: float) -> RunningQuery | None:
+        """What runs now of it; None: nothing."""
+        started = tuple(self._running)
+        return RunningQuery(self._label, len(started), now - min(started)) if started else None
 
     def answered(self, seconds: float, rows: int) -> None:
         """Add one answer."""
@@ -49,20 +86,27 @@ class Measure:
         self.rows += rows
         self.seconds += seconds
         self.slowest = max(self.slowest, seconds)
-        if self._handle is not None:
-            self._handle.record(seconds)
-        if seconds > self._slow_seconds:
-            self.slow += 1
-            if self._count is not None:
-                self._count("database_slow_queries", 1, (self._label,))
+        self.slow += self._took(seconds)
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self, error: BaseException, started: float) -> None:
         """Add one error of the driver or of the tree; a call that was cancelled is none."""
+        seconds = self.ended(started)
+        if isinstance(error, GIVEN_UP) and seconds > self._slow_seconds:
+            self._took(seconds)
         if not isinstance(error, Exception):
             return
         self._errors[type(error).__name__] += 1
         if self._count is not None:
             self._count("database_errors", 1, (self._label,))
+
+    def _took(self, seconds: float) -> bool:
+        """Record it; says whether it was slow."""
+        slow = seconds > self._slow_seconds
+        if self._handle is not None:
+            self._handle.record(seconds)
+        if slow and self._count is not None:
+            self._count("database_slow_queries", 1, (self._label,))
+        return slow
 
     def stats(self) -> QueryStats:
         """The figures now."""
@@ -97,6 +141,12 @@ class Measures:
         """Add the time until a connection was there."""
         if self._wait is not None:
             self._wait.record(seconds)
+
+    def running(self) -> RunningQuery | None:
+        """The query whose calls have held connections longest together; a moment of the pool, safe from any thread."""
+        now = time.perf_counter()
+        found = (measure.running(now) for measure in tuple(self._measures.values()))
+        return max((item for item in found if item is not None), key=lambda item: item.count * item.seconds, default=None)
 
     def stats(self) -> tuple[QueryStats, ...]:
         """Every query that was asked, the one that took most time in all first."""

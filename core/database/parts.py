@@ -32,6 +32,7 @@ class DatabaseParts:
             operator_url=settings.database_operator_url,
             samples=self.samples,
         )
+        self.looking_name = _looking(settings).application_name
         self.looking = Database(settings.database_operator_url or url, queries, _looking(settings))
 
 

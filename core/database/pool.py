@@ -19,7 +19,7 @@ from core.database.connections import Connections
 from core.database.failures import CONFLICTS, translated
 from core.database.guard import Guard
 from core.database.hosts import session_attribute
-from core.database.measures import Measures, QueryStats
+from core.database.measures import Measures, QueryStats, RunningQuery
 from core.database.probe import Probe
 from core.database.queries import Queries
 from core.database.replica import Replica, ReplicaStats, make_replica
@@ -51,6 +51,7 @@ class DatabaseStats:
     waiting: int = 0
     replica: ReplicaStats | None = None
     max_reason: str = ""
+    running: RunningQuery | None = None
 
 
 class Database:
@@ -109,6 +110,7 @@ class Database:
             self._primary.admission.waiting,
             self._replica.stats() if self._replica else None,
             self._settings.size_reason,
+            self._measures.running(),
         )
 
     def query_stats(self) -> tuple[QueryStats, ...]:
@@ -226,7 +228,7 @@ class Database:
     ) -> Any:
         """Send one statement on a connection of the pool; raises the driver's errors."""
         connection = await self._admitted(connections, fresh)
-        started = time.perf_counter()
+        started = statement.measure.began()
         try:
             if self._settings.pooler == "none":
                 answer = await getattr(connection, ask)(statement.sql, *args)
@@ -234,12 +236,12 @@ class Database:
                 answer = await self._ask_pooler(connection, ask, statement.sql, args)
         except BaseException as error:
             connections.guard.failed(error, time.perf_counter() - started)
-            statement.measure.failed(error)
+            statement.measure.failed(error, started)
             if self._failed_over(error):
                 connection.outdate()
             await connections.release(connection)
             raise
-        seconds = time.perf_counter() - started
+        seconds = statement.measure.ended(started)
         connections.guard.answered(seconds)
         statement.measure.answered(seconds, len(answer) if ask == "fetch" else ask != "execute" and answer is not None)
         if not statement.stateless or not connections.give(connection):
@@ -258,7 +260,7 @@ class Database:
         except BaseException as error:
             self._primary.guard.failed(error, time.perf_counter() - started)
             cause = error.__cause__ if isinstance(error, CoreError) and error.__cause__ else error
-            measure.failed(cause)
+            measure.failed(cause, started)
             if self._failed_over(cause):
                 connection.outdate()
             await self._primary.release(connection)

@@ -251,13 +251,47 @@ WITH given AS (
 SELECT position FROM given
 
 -- name: add_mark
--- Put a mark on the timeline.
-INSERT INTO console.marks (kind, text, marked_by, marked_at) VALUES ($1, $2, $3, coalesce($4::timestamptz, now()))
-RETURNING id, kind, text, marked_by, marked_at
+-- Put a mark on the timeline; the same one within a minute is answered in its place, so that a hook may be sent twice.
+WITH same AS (
+    SELECT m.id, m.kind, m.text, m.marked_by, m.marked_at, m.link
+    FROM console.marks AS m
+    WHERE m.kind = $1 AND m.text = $2 AND m.marked_by = $3 AND m.link = $5
+        AND m.marked_at BETWEEN $4::timestamptz - interval '1 minute' AND $4::timestamptz + interval '1 minute'
+    ORDER BY m.id
+    LIMIT 1
+), made AS (
+    INSERT INTO console.marks (kind, text, marked_by, marked_at, link)
+    SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (SELECT FROM same)
+    RETURNING id, kind, text, marked_by, marked_at, link
+)
+SELECT made.*, true AS created FROM made
+UNION ALL
+SELECT same.*, false AS created FROM same
 
 -- name: marks
--- The marks since a moment, oldest first.
-SELECT id, kind, text, marked_by, marked_at FROM console.marks WHERE marked_at >= $1 ORDER BY marked_at, id LIMIT 1000
+-- The marks since a moment ($1) that came after an id ($2), newest first, $3 at most.
+SELECT m.id, m.kind, m.text, m.marked_by, m.marked_at, m.link
+FROM console.marks AS m
+WHERE m.marked_at >= $1 AND m.id > $2
+ORDER BY m.id DESC
+LIMIT $3
+
+-- name: marks_drop
+-- Drop marks that are older than $1 days.
+DELETE FROM console.marks WHERE marked_at < now() - make_interval(days => $1)
+
+-- name: mark_operations
+-- The operations of the kinds $1 that were there since $2: of the newest 5,000 those after an id ($3), and those in $4, which ran
+-- at the last look. One that has said nothing for a minute is silent.
+SELECT o.id, o.kind, o.title, o.operator, o.state, o.started_at, o.updated_at, o.finished_at,
+    o.updated_at < now() - interval '1 minute' AS silent
+FROM (SELECT * FROM console.operations WHERE id > $3 ORDER BY id DESC LIMIT 5000) AS o
+WHERE o.kind = ANY($1::text[]) AND coalesce(o.finished_at, o.updated_at) >= $2
+UNION ALL
+SELECT k.id, k.kind, k.title, k.operator, k.state, k.started_at, k.updated_at, k.finished_at,
+    k.updated_at < now() - interval '1 minute' AS silent
+FROM console.operations AS k
+WHERE k.id = ANY($4::bigint[]) AND k.id <= $3
 
 -- name: operations
 -- Operations, newest first.
@@ -700,8 +734,38 @@ SELECT to_regclass('pg_stat_statements') IS NOT NULL AS installed, pg_has_role('
     quote_ident(current_user) AS user_name
 
 -- name: server_statements_reset
--- When the statistics of pg_stat_statements were last reset.
-SELECT s.stats_reset FROM pg_stat_statements_info AS s
+-- When the statistics of pg_stat_statements were last reset, and how often it had no more room and forgot statements.
+SELECT s.stats_reset, s.dealloc AS forgotten FROM pg_stat_statements_info AS s
+
+-- name: server_now
+-- When the server was started, whether it is a standby, and its connections with the most that there may be.
+SELECT pg_postmaster_start_time() AS started_at, pg_is_in_recovery() AS standby, current_setting('max_connections')::int AS max_connections,
+    (SELECT sum(d.numbackends) FROM pg_stat_database AS d)::int AS connections
+
+-- name: server_counts
+-- Calls and seconds of up to 5,000 statements of this database, with what server_now and server_statements_reset say, and the
+-- statements that sessions of application $1, which look at the server for this console, ask now or asked last.
+WITH counted AS (
+    SELECT s.userid::bigint AS userid, s.queryid, s.toplevel, s.calls, s.total_exec_time / 1000 AS seconds
+    FROM pg_stat_statements(false) AS s
+    WHERE s.dbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()) AND s.queryid IS NOT NULL
+    ORDER BY s.total_exec_time DESC
+    LIMIT 5000
+)
+SELECT pg_postmaster_start_time() AS started_at, pg_is_in_recovery() AS standby, current_setting('max_connections')::int AS max_connections,
+    (SELECT sum(d.numbackends) FROM pg_stat_database AS d)::int AS connections, i.stats_reset, i.dealloc AS forgotten,
+    ARRAY(SELECT a.query_id FROM pg_stat_activity AS a WHERE a.application_name = $1::text::name::text AND a.query_id IS NOT NULL) AS looks,
+    c.userids, c.queryids, c.toplevels, c.calls, c.seconds
+FROM pg_stat_statements_info AS i
+CROSS JOIN (
+    SELECT coalesce(array_agg(userid), '{}') AS userids, coalesce(array_agg(queryid), '{}') AS queryids, coalesce(array_agg(toplevel), '{}') AS toplevels,
+        coalesce(array_agg(calls), '{}') AS calls, coalesce(array_agg(seconds), '{}') AS seconds
+    FROM counted
+) AS c
+
+-- name: server_statement_text
+-- The text of statement $1.
+SELECT left(s.query, 500) AS query FROM pg_stat_statements AS s WHERE s.queryid = $1 LIMIT 1
 
 -- name: server_statements
 -- The 500 statements of this database that took most time since the statistics were reset.
@@ -979,6 +1043,17 @@ LIMIT 50
 -- Forget the processes that last wrote before second $1.
 DELETE FROM console.metric_processes WHERE last_second < $1
 
+-- name: history_arrived
+-- The slots of ten seconds that began at second $1 or later, of all processes but $2, without those that are known: of each
+-- process in $3 with shift $4 up to second $5.
+SELECT m.second, m.process, m.shift_seconds, m.totals, m.labelled
+FROM console.metric_slots AS m
+LEFT JOIN unnest($3::bigint[], $4::integer[], $5::bigint[]) AS k (process, shift_seconds, second)
+    ON k.process = m.process AND k.shift_seconds = m.shift_seconds
+WHERE m.grain_seconds = 10 AND m.second >= $1 AND m.process <> $2 AND m.second > coalesce(k.second, 0)
+ORDER BY m.second DESC
+LIMIT 5000
+
 -- name: history_slots
 -- The slots of grain $1 that began in [$2, $3), oldest first; their labelled series only where $4 asks for them.
 SELECT m.second, m.process, m.totals, CASE WHEN $4 THEN m.labelled END AS labelled
@@ -989,6 +1064,20 @@ ORDER BY m.second
 -- name: history_slots.process
 -- Only those of one process.
 m.process = $?
+
+-- name: history_blobs
+-- The slots of grain $1 that began in [$2, $3), oldest first: their labelled series where $4 asks for them, else the others.
+SELECT m.second, m.process, CASE WHEN $4 THEN m.labelled ELSE m.totals END AS blob
+FROM console.metric_slots AS m
+WHERE m.grain_seconds = $1 AND m.second >= $2 AND m.second < $3
+ORDER BY m.second
+
+-- name: history_starts
+-- When each console that wrote at second $1 or later was started, oldest first.
+SELECT extract(epoch FROM p.started_at)::float8 AS second
+FROM console.metric_processes AS p
+WHERE p.last_second >= $1 AND p.role = 'console'
+ORDER BY p.started_at
 
 -- name: history_since
 -- The second of the oldest slot of each of the grains.
@@ -1063,3 +1152,39 @@ SELECT document FROM console.alert_rules
 -- Store an operator's numbers of a rule.
 INSERT INTO console.alert_rules (rule, document) VALUES ($1, $2)
 ON CONFLICT (rule) DO UPDATE SET document = excluded.document
+
+-- name: alert_incidents_expire
+-- Forget the incidents that were over before $1; says how many.
+WITH gone AS (DELETE FROM console.alert_incidents WHERE resolved_at < $1 RETURNING 1)
+SELECT count(*) FROM gone
+
+-- name: alert_silences_expire
+-- Forget the silences that ended before $1; says how many.
+WITH gone AS (DELETE FROM console.alert_silences WHERE until < $1 RETURNING 1)
+SELECT count(*) FROM gone
+
+-- name: alert_rules_expire
+-- Forget that a rule has its shipped numbers again since before second $1; says how many.
+WITH gone AS (
+    DELETE FROM console.alert_rules
+    WHERE document -> 'values' = '{}'::jsonb AND (document ->> 'at')::float8 < $1
+    RETURNING 1
+)
+SELECT count(*) FROM gone
+
+-- name: remedies
+-- Which remedies run by themselves, where an operator has said so.
+SELECT document FROM console.remedies
+
+-- name: remedy_put
+-- Store an operator's word on whether a remedy runs by itself.
+INSERT INTO console.remedies (remedy, document) VALUES ($1, $2)
+ON CONFLICT (remedy) DO UPDATE SET document = excluded.document
+
+-- name: end_idle_session
+-- End the client session $1 that began at $2, with its transaction, if it has still been idle in it for $3 seconds.
+SELECT pg_terminate_backend(a.pid) AS ended
+FROM pg_stat_activity AS a
+WHERE a.pid = $1 AND a.backend_start = $2 AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
+    AND a.state IN ('idle in transaction', 'idle in transaction (aborted)')
+    AND clock_timestamp() - a.state_change >= make_interval(secs => $3)

@@ -185,6 +185,7 @@ marks = sa.Table(
     sa.Column("kind", sa.Text, nullable=False, comment="deploy, change, note"),
     sa.Column("text", sa.Text, nullable=False), sa.Column("marked_by", sa.Text, nullable=False),
     _now("marked_at"),
+    sa.Column("link", sa.Text, nullable=False, server_default="", comment="an address of the web or a path of the console"),
     sa.Index("marks_marked_at_idx", "marked_at"),
 )  # fmt: skip
 

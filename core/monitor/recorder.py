@@ -28,6 +28,7 @@ from core.monitor.windows import (
     Labels,
     MetricsSnapshot,
     SeriesSnapshot,
+    SinceStart,
     Window,
     build_snapshot,
     summary,
@@ -163,6 +164,12 @@ class Recorder:
         now = self._clock.now()
         return tuple(GaugeSnapshot(*key, value, now - at) for key, (value, at) in self._registry.gauges())
 
+    def since_start(self) -> tuple[SinceStart, ...]:
+        """What each series counted since this process began, sorted by metric and labels."""
+        with self._folding:
+            series = self._registry.series()
+        return tuple(SinceStart(item.metric, item.labels, item.kind, item.count, item.total) for item in series)
+
     def closed_until(self) -> int:
         """The steady second from which on a fold may still add something."""
         return self._end - 1
@@ -171,14 +178,23 @@ class Recorder:
         """What to add to steady seconds to get seconds since 1970."""
         return self._clock.shift_seconds()
 
-    def slots(self, first: int, end: int, *, labelled: bool) -> list[tuple[StoredKey, list[Slot]]]:
-        """What each series did from one steady second to another, both divisible by ten: over all labels, or by them."""
+    def slots(
+        self, first: int, end: int, *, labelled: bool, metrics: frozenset[str] | None = None
+    ) -> list[tuple[StoredKey, list[Slot]]]:
+        """What each series did from one steady second to another, both divisible by ten: over all labels, or by them.
+
+        Of these metrics, or of all.
+        """
         registry = self._registry
         with self._folding:
             known: Iterable[tuple[str, Labels | None, SlotSeries]] = (
                 registry.labelled_series() if labelled else ((name, None, slots) for name, slots in registry.merged_series())
             )
-            copies = [((metric, labels), slots.since(first, tens=True)) for metric, labels, slots in known]
+            copies = [
+                ((metric, labels), slots.since(first, tens=True))
+                for metric, labels, slots in known
+                if metrics is None or metric in metrics
+            ]
         inside = ((key, [slot for slot in slots if slot.second < end]) for key, slots in copies)
         return [(key, slots) for key, slots in inside if slots]
 

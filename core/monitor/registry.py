@@ -32,13 +32,15 @@ Append = Callable[[Any], None]
 
 @dataclass(slots=True, eq=False)
 class Series:
-    """One series: what waits in `queue` belongs into `slots`."""
+    """One series: what waits in `queue` belongs into `slots`; `count` and `total` are since the start."""
 
     metric: str
     labels: Labels
     kind: Kind
     queue: deque[Any] = field(default_factory=lambda: deque(maxlen=QUEUE_MAX))
     slots: SlotSeries = field(default_factory=SlotSeries)
+    count: int = 0
+    total: float = 0.0
 
     def fold(self, second: int) -> tuple[list[Slot], int]:
         """Move what waits into slots of this second; returns them, and how many values were no numbers."""
@@ -51,6 +53,8 @@ class Series:
             dropped += bad
             if len(values):
                 distribution = self.kind == "distribution"
+                self.count += len(values) if distribution else int(values.sum())
+                self.total += float(values.sum())
                 slots.append(folded(second, values) if distribution else counted(second, int(values.sum())))
         for slot in slots:
             self.slots.add(slot)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from core.monitor.buckets import quantile
 from core.monitor.slots import TEN, Slot, SlotSeries, histogram
@@ -53,6 +54,17 @@ class GaugeSnapshot:
     labels: Labels
     value: float
     age_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SinceStart:
+    """What one series counted since the process began: samples and their sum, or how far a counter is."""
+
+    metric: str
+    labels: Labels
+    kind: Literal["distribution", "counter"]
+    count: int
+    total: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ from core.cache.redis_tier.command_lines import CommandLines
 from core.cache.tiered import TieredCache
 from core.database.indexes.catalog import Indexes
 from core.database.indexes.shipped import IndexSet
-from core.monitor.history.history import MetricHistory
 from core.monitor.system.system import SystemMonitor
 from core.operations import Operations
 from core.platform.activity import Activity
@@ -25,10 +24,12 @@ from core.platform.platform import Platform
 from core.platform.traffic import Traffic
 from core.platform.uploads import Uploads
 from core.platform.warming import Warming
-from core.services.alerting import make_alerting
+from core.services.alerting import make_alerting, make_history
 from core.services.asking import make_asking
 from core.services.ground import make_ground
+from core.services.remedying import make_remedies
 from core.services.services import Services
+from core.services.watching import make_marks, make_promises, make_whole_server
 from core.settings import Settings
 from core.setup import Setup
 
@@ -40,7 +41,7 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
     health, cache_parts, cache = ground.health, ground.cache_parts, TieredCache(ground.cache_parts)
     changes = PlatformChanges(cache)
     setup = Setup(settings, ground.stores, health, records_start=console, changed=changes.everything)
-    platform = Platform(settings, database, store, changes)
+    platform = Platform(settings, database, changes)
     milestones = Milestones(store, setup)
     operations = Operations(store, queries)
     asking = make_asking(settings, ground, cache, platform, operations)
@@ -51,7 +52,6 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
         settings,
         database,
         ground.database_parts.looking,
-        store,
         operations,
         setup,
         Indexes(queries, IndexSet()),
@@ -63,12 +63,13 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
     lines = CommandLines(ground.redis_url, ground.redis.keys)
     missed = warming.missed
     overview = Overview(settings, database, store, ground.redis, health, setup, milestones, missed, asking.overview.words)
-    alerting = make_alerting(settings, ground, setup, operations, warming, overview, judges=console)
+    history, whole_server = make_history(settings, ground, console=console), make_whole_server(ground, looks=console)
+    alerting = make_alerting(settings, ground, setup, operations, warming, overview, history, judges=console)
     return Services(
         settings=settings,
         monitor=monitor,
         system=SystemMonitor(monitor, settings.data_dir),
-        history=MetricHistory(store, monitor, role="console" if console else "serve"),
+        history=history,
         embedded=ground.embedded,
         database=database,
         console_store=store,
@@ -102,4 +103,9 @@ def build_services(settings: Settings, *, console: bool = True) -> Services:
         overview=overview,
         alerts=alerting.alerts,
         alert_operations=alerting.operations,
+        remedies=make_remedies(settings, ground, setup, operations, warming, asking.parts, alerting.alerts, runs=console),
+        workbench=alerting.workbench,
+        promises=make_promises(ground, alerting.alerts, overview, whole_server),
+        marks=make_marks(ground, setup, alerting.alerts, drops=console),
+        whole_server=whole_server,
     )

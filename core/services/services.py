@@ -20,7 +20,9 @@ from core.errors import CoreError
 from core.health import Health
 from core.monitor import Recorder
 from core.monitor.alerts.alerts import Alerts
+from core.monitor.alerts.workbench import RuleWorkbench
 from core.monitor.history.history import MetricHistory
+from core.monitor.marks.marks import Marks
 from core.monitor.system.system import SystemMonitor
 from core.operations import Operations
 from core.platform.activity import Activity
@@ -41,10 +43,13 @@ from core.platform.milestones import Milestones
 from core.platform.overview import Overview
 from core.platform.platform import Platform
 from core.platform.preparing import Preparing
+from core.platform.promises import Promises
 from core.platform.prompt_lab import PromptLab
+from core.platform.remedies import Remedies
 from core.platform.subjects import Subjects
 from core.platform.traffic import Traffic
 from core.platform.warming import Warming
+from core.platform.whole_server import WholeServer
 from core.settings import Settings
 from core.setup import Setup
 
@@ -104,6 +109,11 @@ class Services:
     overview: Overview
     alerts: Alerts
     alert_operations: AlertOperations
+    remedies: Remedies
+    workbench: RuleWorkbench
+    promises: Promises
+    marks: Marks
+    whole_server: WholeServer
 
     async def open(self) -> None:
         """Start everything; waits for no server."""
@@ -129,7 +139,7 @@ class Services:
         return (
             self.monitor, self.system, self.database, self.database_overview, self.console_store, self.history, self.redis,
             self.cache, self.claude_parts, self.health, self.setup, self.milestones, self.data.uploads, self.operations,
-            self.indexes, self.warming, self.alerts,
+            self.indexes, self.warming, self.alerts, self.remedies, self.marks, self.whole_server,
         )  # fmt: skip
 
     async def __aenter__(self) -> Services:

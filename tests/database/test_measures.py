@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from core.errors import QueryError
+from core.errors import DependencyTimeout, QueryError
 from core.monitor import Recorder
 from tests.database.conftest import Opened
 from tests.support import wait_until_async
@@ -45,3 +45,26 @@ async def test_the_wait_for_a_connection_is_not_the_querys_time(opened: Opened, 
 
     (figures,) = [item for item in database.query_stats() if item.name == "platform_is_empty"]
     assert figures.seconds < 0.15
+
+
+async def test_what_is_given_up_is_a_sample(opened: Opened, database_url: str) -> None:
+    """A statement that met its time limit, or whose caller left, took that long: P95 would be best where all queries hang."""
+    recorder = Recorder()
+    database = await opened(database_url, {"record": recorder}, command_timeout_seconds=0.2)
+    asked = asyncio.create_task(database.fetch_value("SELECT pg_sleep(5)"))
+    await wait_until_async(lambda: database.stats().running is not None)
+    running = database.stats().running
+    with pytest.raises(DependencyTimeout):
+        await asked
+    left = asyncio.create_task(database.fetch_value("SELECT pg_sleep(5)"))
+    await wait_until_async(lambda: (found := database.stats().running) is not None and found.seconds > 0.06)
+    left.cancel()
+    await wait_until_async(lambda: database.stats().running is None)
+    recorder.fold()
+
+    assert running is not None
+    assert (running.name, running.count) == ("ad hoc", 1)
+    assert database.stats().running is None
+    assert (recorder.total("database_query_seconds").max or 0.0) >= 0.19
+    assert recorder.total("database_query_seconds").count == 2
+    assert (database.query_stats()[0].calls, database.query_stats()[0].slow) == (0, 0)

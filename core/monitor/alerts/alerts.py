@@ -10,16 +10,18 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.errors import CoreError
 from core.monitor.alerts.book import AlertBook
+from core.monitor.alerts.fleet import Fleet, FleetStats
 from core.monitor.alerts.heartbeat import Heartbeat
 from core.monitor.alerts.incident import Incident
 from core.monitor.alerts.incidents import worst_first
 from core.monitor.alerts.judge import Reading
+from core.monitor.alerts.looks import record_looks
 from core.monitor.alerts.notifier import Delivery, Notifier
 from core.monitor.alerts.readings import Readings
 from core.monitor.alerts.records import AlertRecords
@@ -28,6 +30,8 @@ from core.monitor.alerts.silence import Silence
 from core.monitor.alerts.telling import Message
 from core.monitor.alerts.view import AlertsStats, AlertsView, RuleStatus
 from core.monitor.clock import SteadyClock
+from core.monitor.slots import Slot
+from core.monitor.windows import Labels
 from core.ports import Record
 from core.tasks import end_tasks
 
@@ -35,6 +39,7 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 5.0
 KEEP_SECONDS = 2.0
+EXPIRE_SECONDS = 3_600.0
 STALLED_SECONDS = 60.0  # After that the heartbeat stops: it would say that somebody judges.
 TEST_SECONDS = 6.0  # Below the time that a page waits.
 LAST_SECONDS = 1.0
@@ -42,7 +47,7 @@ LAST_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertParts:
-    """What alerts stand on; `store_ready` says whether the store has its tables."""
+    """What alerts stand on; `store_ready` says whether the store has its tables, `take_up` fetches what else is in it."""
 
     book: AlertBook
     readings: Readings
@@ -51,7 +56,9 @@ class AlertParts:
     clock: SteadyClock
     record: Record | None = None
     heartbeat_url: str | None = None
+    fleet: Fleet | None = None
     store_ready: Callable[[], bool] = lambda: True
+    take_up: Callable[[], Awaitable[None]] | None = None
     keep_seconds: float = KEEP_SECONDS
 
 
@@ -65,6 +72,7 @@ class Alerts:
         self._heartbeat = Heartbeat(parts.heartbeat_url, self._alive)
         self._delivered: deque[Delivery] = deque()
         self._loaded = False
+        self._expired_at = float("-inf")
         self._store_error = ""
         self._ticks = 0
         self._ticked_at: float | None = None
@@ -76,6 +84,8 @@ class Alerts:
         if self._judges:
             await self._parts.notifier.open()
             await self._heartbeat.open()
+            if self._parts.fleet is not None:
+                await self._parts.fleet.open()
             runs = {"alerts": self._run(), "alerts-store": self._keep()}
             self._tasks = [asyncio.create_task(run, name=name) for name, run in runs.items()]
 
@@ -84,6 +94,8 @@ class Alerts:
         tasks, self._tasks = self._tasks, []
         await end_tasks(tasks)
         await self._heartbeat.close()
+        if self._parts.fleet is not None:
+            await self._parts.fleet.close()
         await self._parts.notifier.close()
         if tasks and self._loaded and len(self._book.unwritten):
             try:
@@ -98,8 +110,10 @@ class Alerts:
 
     def _judge(self, readings: Mapping[str, Reading]) -> None:
         began, now = time.perf_counter(), self._parts.clock.now()
-        if self._parts.record is not None and self._ticked_at is not None:
-            self._parts.record.gauge("alerts_tick_age_seconds", now - self._ticked_at)
+        if self._parts.record is not None:
+            record_looks(self._parts.record, self._book.rules, readings)
+            if self._ticked_at is not None:
+                self._parts.record.gauge("alerts_tick_age_seconds", now - self._ticked_at)
         for message in self._book.tick(readings, now, self._parts.clock.shift_seconds()):
             self._parts.notifier.tell(message, self._delivered.append)
         while self._delivered:
@@ -112,6 +126,10 @@ class Alerts:
     async def acknowledge(self, key: str, *, who: str, why: str, seconds: float) -> Incident:
         """See AlertBook.acknowledge."""
         return self._book.acknowledge(key, who=who, why=why, seconds=seconds, now=self._parts.clock.now())
+
+    def remark(self, key: str, text: str, who: str = "") -> None:
+        """See AlertBook.remark."""
+        self._book.remark(key, text, who, self._parts.clock.now())
 
     async def silence(self, rule: str, *, who: str, why: str, seconds: float) -> Silence:
         """See AlertBook.silence."""
@@ -141,7 +159,8 @@ class Alerts:
         """What the page shows; no I/O."""
         book, clock, now = self._book, self._parts.clock, self._parts.clock.now()
         wall = self._wall()
-        changes = {name: made.who for name, made in book.changes.items() if made.values}
+        # Copies: this runs on the threads of pages while operators change things on the loop.
+        changes = {name: made.who for name, made in book.changes.copy().items() if made.values}
         return AlertsView(
             open=worst_first(tuple(book.incidents.open.values())),
             resolved=tuple(reversed(book.incidents.resolved)),
@@ -149,12 +168,22 @@ class Alerts:
                 RuleStatus(rule, book.incidents.conditions[rule.name], book.trend(rule), changes.get(rule.name, ""))
                 for rule in book.rules
             ),
-            silences=tuple(silence for silence in book.silences.values() if silence.holds(wall)),
+            silences=tuple(silence for silence in tuple(book.silences.values()) if silence.holds(wall)),
             silenced=book.silenced(wall),
             stats=self.stats(),
             now=now,
             shift_seconds=clock.shift_seconds(),
+            seen_since=book.incidents.seen_since,
         )
+
+    @property
+    def revision(self) -> int:
+        """Another number whenever a view would be another; safe from any thread."""
+        return self._book.revision
+
+    def measured(self, metric: str, window_seconds: int) -> list[tuple[Labels, list[Slot]]]:
+        """What each series did in a window, in all processes that are judged; safe from any thread."""
+        return self._parts.readings.measured(metric, window_seconds)
 
     @property
     def book(self) -> AlertBook:
@@ -166,13 +195,14 @@ class Alerts:
         return AlertsStats(
             judges=self._judges,
             ticks=self._ticks,
-            tick_age_seconds=self._tick_age_seconds(),
+            tick_age_seconds=self.tick_age_seconds(),
             tick_seconds=self._tick_seconds,
             open=len(self._book.incidents.open),
             unwritten=len(self._book.unwritten),
             store_error=self._store_error,
             notifier=self._parts.notifier.stats(),
             heartbeat=self._heartbeat.stats(),
+            fleet=FleetStats() if self._parts.fleet is None else self._parts.fleet.stats(),
         )
 
     async def _run(self) -> None:
@@ -194,8 +224,11 @@ class Alerts:
                 if not self._loaded:
                     now = self._parts.clock.now()
                     self._book.restore(await self._parts.records.load(now, self._shift()), now)
+                    if self._parts.take_up is not None:
+                        await self._parts.take_up()
                     self._loaded = True
                 await self._write()
+                await self._expire()
                 self._say("")
             except Exception as error:  # noqa: BLE001 - nothing may end the writer; what it was is logged and shown.
                 self._say(str(error) or type(error).__name__)
@@ -204,11 +237,18 @@ class Alerts:
         if len(self._book.unwritten):
             await self._parts.records.write(self._book.unwritten, self._shift())
 
+    async def _expire(self) -> None:
+        now = self._parts.clock.now()
+        if now - self._expired_at >= EXPIRE_SECONDS:
+            await self._parts.records.expire(self._wall())
+            self._expired_at = now
+
     def _alive(self) -> bool:
-        age_seconds = self._tick_age_seconds()
+        age_seconds = self.tick_age_seconds()
         return age_seconds is not None and age_seconds < STALLED_SECONDS
 
-    def _tick_age_seconds(self) -> float | None:
+    def tick_age_seconds(self) -> float | None:
+        """How long ago it was judged; None: not yet."""
         return None if self._ticked_at is None else self._parts.clock.now() - self._ticked_at
 
     def _wall(self) -> float:

@@ -47,6 +47,7 @@ class AlertBook:
         self._words = words
         self._values: dict[str, deque[float]] = {rule.name: deque(maxlen=POINTS) for rule in rules}
         self._valued_at = float("-inf")
+        self.revision = 0  # Another number after every change, for those who keep what they made of it.
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -86,6 +87,12 @@ class AlertBook:
         self._enter(replace(incident, acknowledged=acknowledged), "acknowledged", why.strip(), who, now)
         return self.incidents.open[key]
 
+    def remark(self, key: str, text: str, who: str, now: float) -> None:
+        """Put into the story what a remedy did about an incident; one that is not known any more has no story."""
+        incident = self.incidents.get(key)
+        if incident is not None:
+            self._enter(incident, "remedy", text, who, now)
+
     def silence(self, rule: str, *, who: str, why: str, seconds: float, wall: float) -> Silence:
         """Have a rule, or EVERYTHING, tell nobody for a time; raises UsageError."""
         if rule != EVERYTHING and rule not in self.incidents.rules:
@@ -94,6 +101,7 @@ class AlertBook:
         key = uuid.uuid4().hex[:12]
         made = Silence(key=key, rule=rule, who=who, why=why.strip(), begun_at=wall, until=wall + seconds)
         self.silences[key] = self.unwritten.silences[key] = made
+        self._collect()
         return made
 
     def end_silence(self, key: str, *, who: str) -> Silence:
@@ -102,6 +110,7 @@ class AlertBook:
             raise UsageError(f"There is no silence {key}.", "Look at the list of those that hold.")
         ended = replace(self.silences[key], ended_by=who)
         self.silences[key] = self.unwritten.silences[key] = ended
+        self._collect()
         return ended
 
     def change_rule(self, rule: str, values: Mapping[str, Any], *, who: str, why: str, wall: float) -> Rule:
@@ -114,6 +123,7 @@ class AlertBook:
         made = RuleChange(rule, dict(values), who, why.strip(), wall)
         self.changes[rule] = self.unwritten.changes[rule] = made
         self._use_changes()
+        self._collect()
         return self.incidents.rules[rule]
 
     def restore(self, kept: Kept, now: float) -> None:
@@ -127,7 +137,7 @@ class AlertBook:
 
     def silenced(self, wall: float) -> frozenset[str]:
         """The rules that tell nobody now."""
-        return silenced(self.silences.values(), tuple(self.incidents.rules), wall)
+        return silenced(tuple(self.silences.values()), tuple(self.incidents.rules), wall)
 
     def trend(self, rule: Rule) -> Trend:
         """How its figure has moved in the last half hour."""
@@ -175,6 +185,7 @@ class AlertBook:
         self.incidents.use(changed(self.shipped, {made.rule: made.values for made in self.changes.values()}))
 
     def _collect(self) -> None:
+        self.revision += 1
         for key in self.incidents.changed:
             if (incident := self.incidents.get(key)) is not None:
                 self.unwritten.incidents[key] = incident

@@ -11,10 +11,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from core.monitor.alerts.judge import NONE
+from core.monitor.alerts.words import counted
 
 STORY_MOST = 200  # Entries; the first and the newest are kept.
 OVER = 3  # A told level: also its end was told, or nothing more is to be told of it.
-EntryKind = Literal["opened", "joined", "cause", "escalated", "told", "untold", "acknowledged", "note", "over", "resolved"]
+EntryKind = Literal[
+    "opened", "joined", "cause", "escalated", "told", "untold", "acknowledged", "remedy", "note", "over", "resolved"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
-    """One rule's part in it: the worst level, since when, what was wrong, and how many samples felt it."""
+    """One rule's part in it: the worst level, since when, what was wrong, and how many samples (`noun`) felt it."""
 
     rule: str
     level: int
@@ -37,6 +40,7 @@ class Breach:
     text: str
     felt: int = 0
     over_at: float | None = None
+    noun: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,14 @@ class Incident:
     def running(self) -> frozenset[str]:
         """The rules whose breach goes on."""
         return frozenset(breach.rule for breach in self.breaches if breach.over_at is None)
+
+    @property
+    def felt_by(self) -> str:
+        """Who felt it: requests, or the samples of its cause where none is known to have; empty: nobody."""
+        if self.felt:
+            return counted(self.felt, "requests")
+        cause = next((breach for breach in self.breaches if breach.rule == self.cause and breach.noun and breach.felt), None)
+        return "" if cause is None else counted(cause.felt, cause.noun)
 
     def acknowledged_at(self, now: float) -> bool:
         """Whether somebody looks after it now."""

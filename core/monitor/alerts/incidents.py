@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from core.monitor.alerts.grouping import Grouping
 from core.monitor.alerts.incident import OVER, Breach, Entry, EntryKind, Incident
-from core.monitor.alerts.judge import CRITICAL, WARNING, Condition, Reading, judge
+from core.monitor.alerts.judge import BLIND, CRITICAL, GAP_SECONDS, WARNING, Condition, Reading, judge
 from core.monitor.alerts.rules import Rule
-from core.monitor.alerts.words import counted, lasting, wrong
+from core.monitor.alerts.words import lasting, wrong
 
 RESOLVED_KEPT = 200
 EXPLAINS_SECONDS = 1_800.0  # What has been so for longer does not explain what begins now; a server that is down always does.
@@ -31,6 +31,8 @@ class Incidents:
         self.open: dict[str, Incident] = {}
         self.resolved: deque[Incident] = deque(maxlen=RESOLVED_KEPT)
         self.changed: set[str] = set()
+        self.seen_since: float | None = None  # Since when requests can be judged, without a break.
+        self._judged_at = float("-inf")
         self._grouping = Grouping(rules)
         self._order = {rule.name: place for place, rule in enumerate(rules)}
 
@@ -47,6 +49,7 @@ class Incidents:
         self.conditions = {
             name: judge(rule, before[name], readings.get(name, Reading()), now) for name, rule in self.rules.items()
         }
+        self._see(now)
         running = {name for incident in self.open.values() for name in incident.running}
         for name, condition in self.conditions.items():
             if condition.level or name in running:
@@ -100,6 +103,14 @@ class Incidents:
                     self.conditions[breach.rule] = restored
             self._say(incident, "note", "The console was restarted", now)
 
+    def _see(self, now: float) -> None:
+        requests = [name for name, rule in self.rules.items() if rule.requests]
+        if all(self.conditions[name].state in BLIND for name in requests):
+            self.seen_since = None
+        elif self.seen_since is None or now - self._judged_at > GAP_SECONDS:
+            self.seen_since = now
+        self._judged_at = now
+
     def _known(self, incident: Incident, now: float) -> Incident:
         """Without what rules of another version found: nothing will judge it any more."""
         breaches = tuple(
@@ -121,12 +132,14 @@ class Incidents:
     def _rise(self, name: str, condition: Condition, incident: Incident | None, now: float) -> None:
         text = wrong(self.rules[name], condition.reading)
         since = now if condition.breached_at is None else condition.breached_at
-        breach = Breach(rule=name, level=condition.level, since=since, text=text, felt=condition.felt)
+        noun = "" if self.rules[name].kind == "probe" else self.rules[name].felt
+        breach = Breach(rule=name, level=condition.level, since=since, text=text, felt=condition.felt, noun=noun)
         if incident is not None:
             self._say(incident.with_breach(breach), "escalated", f"Now {LEVELS[condition.level]}: {text}", now)
             return
-        cause = self._grouping.root(name, self._explaining(since))
-        known = next((item for item in self.open.values() if self._belongs(name, cause, item)), None)
+        explaining = self._explaining(since)
+        cause = self._grouping.root(name, explaining)
+        known = next((item for item in self.open.values() if self._belongs(name, cause, item, explaining)), None)
         if known is not None:
             self._say(known.with_breach(breach), "joined", text, now)
             return
@@ -136,9 +149,11 @@ class Incidents:
         if cause != name:
             self._say(self.open[opened.key], "cause", title, now)
 
-    def _belongs(self, name: str, cause: str, incident: Incident) -> bool:
+    def _belongs(self, name: str, cause: str, incident: Incident, explaining: set[str]) -> bool:
         """Whether a rule with that cause is part of an incident: both have one cause, or one of them is the other's."""
         explains = self._grouping.explains
+        if incident.cause in explaining and explains(incident.cause, name):
+            return True  # What is told already goes before what is only believed, such as a busy CPU.
         return cause == incident.cause or explains(name, incident.cause) or (cause != name and explains(cause, incident.cause))
 
     def _find_cause(self, key: str, now: float) -> None:
@@ -184,12 +199,12 @@ class Incidents:
 
     def _end(self, name: str, condition: Condition, incident: Incident, now: float) -> None:
         breach = next(item for item in incident.breaches if item.rule == name)
-        seen = condition.state not in ("no_data", "stale", "warming_up")
-        text = f"{self.rules[name].title} {'is kept again' if seen else 'has no more data'}"
+        rule, seen = self.rules[name], condition.state not in BLIND
+        text = f"{rule.title} {'is switched off' if not rule.enabled else 'is kept again' if seen else 'has no more data'}"
         self._say(incident.with_breach(replace(breach, over_at=now, felt=max(breach.felt, condition.felt))), "over", text, now)
 
     def _resolve(self, incident: Incident, now: float) -> None:
-        felt = f"; {counted(incident.felt, 'requests')} felt it" if incident.felt else ""
+        felt = f"; {incident.felt_by} felt it" if incident.felt_by else ""
         text = f"Resolved after {lasting(now - incident.opened_at)}{felt}"
         self._say(replace(incident, resolved_at=now), "resolved", text, now)
 

@@ -13,6 +13,7 @@ from core.monitor.alerts.rules import Rule
 
 State = Literal["ok", "pending", "warning", "critical", "recovering", "no_data", "stale", "warming_up"]
 NONE, WARNING, CRITICAL = 0, 1, 2
+BLIND: frozenset[State] = frozenset({"no_data", "stale", "warming_up"})  # No ground to judge by.
 GAP_SECONDS = 60.0  # After a pause this long (a suspended machine) nothing is known to have lasted.
 BLIND_SECONDS = 1_800.0  # A breach of which nothing more is seen for so long is over.
 
@@ -22,7 +23,8 @@ class Reading:
     """One figure as it stands: `felt` of its samples lie beyond the warning limit, `felt_new` of those since the last reading.
 
     `running_seconds` is how long what is measured has run, `worst` names what takes the largest part of it, and `advice`
-    says better than the rule's runbook what to do.
+    says better than the rule's runbook what to do. `goes_on` is False where the newest seconds are well: the rest of a spike.
+    `processes` is how many it is of.
     """
 
     value: float | None = None
@@ -33,6 +35,8 @@ class Reading:
     running_seconds: float = float("inf")
     worst: str = ""
     advice: str = ""
+    goes_on: bool = True
+    processes: int = 1
 
 
 class Condition(NamedTuple):
@@ -68,7 +72,7 @@ def judge(rule: Rule, before: Condition, reading: Reading, now: float) -> Condit
     elif before.resting and reading == before.reading:
         return before
     blind = _blind(rule, reading)
-    after = _unseen(before, blind, now) if blind else _seen(rule, before, reading, now)
+    after = _unseen(before, blind, now, off=not rule.enabled) if blind else _seen(rule, before, reading, now)
     since = before.since if after.state == before.state and before.since else now
     return after._replace(since=since, reading=reading, judged_at=now)
 
@@ -83,9 +87,9 @@ def _blind(rule: Rule, reading: Reading) -> State | None:
     return None
 
 
-def _unseen(before: Condition, state: State, now: float) -> Condition:
+def _unseen(before: Condition, state: State, now: float, *, off: bool) -> Condition:
     blind_since = now if before.blind_since is None else before.blind_since
-    over = state == "no_data" and now - blind_since >= BLIND_SECONDS
+    over = off or (state == "no_data" and now - blind_since >= BLIND_SECONDS)
     kept = before.level if not over else NONE
     after = before._replace(
         state=state, level=kept, warning_since=None, critical_since=None, clear_since=None, blind_since=blind_since
@@ -101,7 +105,7 @@ def _seen(rule: Rule, before: Condition, reading: Reading, now: float) -> Condit
     critical_since = _lasting(before.critical_since, critical, now)
     clear_since = _lasting(before.clear_since, rule.cleared(value), now)
     level = before.level
-    if critical_since is not None and now - critical_since >= rule.critical_pending_seconds:
+    if critical_since is not None and now - critical_since >= rule.critical_pending_seconds and reading.goes_on:
         level = CRITICAL
     elif warning_since is not None and now - warning_since >= rule.warning_pending_seconds:
         level = max(level, WARNING)

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RECENT = 200
+KEPT_SECONDS = 400 * 86_400.0  # As the hours of the history, so that an incident can be laid over them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,17 @@ class AlertRecords:
         for key, change in tuple(unwritten.changes.items()):
             await self._store.execute("alert_rule_put", key, {**asdict(change), "values": dict(change.values)})
             _written(unwritten.changes, key, change)
+
+    async def expire(self, wall: float) -> int:
+        """Forget what has been over for 400 days: incidents, silences, changes that were taken back; says how much."""
+        before = wall - KEPT_SECONDS
+        incidents = await self._store.fetch_value("alert_incidents_expire", _utc(before))
+        silences = await self._store.fetch_value("alert_silences_expire", _utc(before))
+        changes = await self._store.fetch_value("alert_rules_expire", before)
+        gone = int(incidents) + int(silences) + int(changes)
+        if gone:
+            log.info("alerts_expired incidents=%s silences=%s rules=%s", incidents, silences, changes)
+        return gone
 
 
 def _read(rows: Sequence[Any], made: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:

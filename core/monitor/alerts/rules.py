@@ -16,6 +16,7 @@ from core.settings import Settings
 
 SHIPPED = Path(__file__).with_name("rules.toml")
 MARGIN = 0.1  # A breach is over a tenth of the way from the limit to the ideal: below 90 % of an upper limit.
+REPEAT_LEAST_SECONDS = 900.0  # Or each tick would wake somebody.
 CHANGEABLE = frozenset(
     {"warning", "critical", "minimum_samples", "warning_pending_seconds", "critical_pending_seconds", "clear_seconds",
      "repeat_seconds", "enabled"}
@@ -75,6 +76,14 @@ class Rule:
         ideal = 1.0 if self.direction == "below" else 0.0
         return self.warning + (ideal - self.warning) * self.margin
 
+    def takes(self, labels: tuple[str, ...]) -> bool:
+        """Whether a series of its metric is part of the figure."""
+        return self._within(labels) and _chosen(labels, self.labels, self.any_of)
+
+    def takes_whole(self, labels: tuple[str, ...]) -> bool:
+        """Whether a series is part of what a share is a part of."""
+        return self._within(labels) and _chosen(labels, self.whole_labels, self.whole_any_of)
+
     def beyond(self, value: float, limit: float | None) -> bool:
         """Whether a value breaks a limit: an upper one must not be reached, a lower one is still kept by itself."""
         if limit is None:
@@ -84,6 +93,9 @@ class Rule:
     def cleared(self, value: float) -> bool:
         """Whether a value is so good that a breach may end."""
         return value < self.clear if self.direction == "above" else value >= min(self.clear, 1.0)
+
+    def _within(self, labels: tuple[str, ...]) -> bool:
+        return (labels[0] if labels else "").startswith(self.prefix)
 
 
 def load_rules(settings: Settings, file: Path = SHIPPED) -> tuple[Rule, ...]:
@@ -96,6 +108,12 @@ def load_rules(settings: Settings, file: Path = SHIPPED) -> tuple[Rule, ...]:
     return rules
 
 
+def judged_metrics(rules: Sequence[Rule]) -> frozenset[str]:
+    """The metrics whose recorded series the rules are judged by."""
+    recorded = [rule for rule in rules if rule.kind in ("p95", "mean", "share")]
+    return frozenset(name for rule in recorded for name in (rule.metric, rule.whole) if name)
+
+
 def changed(rules: Sequence[Rule], changes: Mapping[str, Mapping[str, Any]]) -> tuple[Rule, ...]:
     """The rules with an operator's changes by name of rule; a change that cannot work is left out."""
     return tuple(_changed_or_shipped(rule, changes.get(rule.name, {})) for rule in rules)
@@ -105,15 +123,34 @@ def change(rule: Rule, changes: Mapping[str, Any]) -> Rule:
     """One rule with other numbers; raises UsageError for what cannot be changed or cannot work."""
     if wrong := sorted(changes.keys() - CHANGEABLE):
         raise UsageError(f"{rule.title}: {', '.join(wrong)} cannot be changed.", f"Change {', '.join(sorted(CHANGEABLE))}.")
-    for name, value in changes.items():
-        if name != "enabled" and not (value is None and name == "critical") and not (_number(value) and value >= 0):
-            raise UsageError(f"{rule.title}: {name} is no number of 0 or more.")
+    for fault in faults(rule, changes).values():
+        raise UsageError(f"{rule.title}: {fault}.")
+    return replace(rule, **changes)
+
+
+def faults(rule: Rule, changes: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with other numbers, by their name."""
+    numbers = {name: value for name, value in changes.items() if name != "enabled" and (name, value) != ("critical", None)}
+    found = {
+        name: f"{name} is no number of 0 or more"
+        for name, value in numbers.items()
+        if not (_number(value) and 0 <= value < float("inf"))
+    }
+    if found:
+        return found
     new = replace(rule, **changes)
+    if new.repeat_seconds < REPEAT_LEAST_SECONDS:
+        found["repeat_seconds"] = "it is said again after a quarter of an hour at the earliest"
+    never = rule.unit == "share" and rule.kind != "probe"
     if new.warning <= 0:
-        raise UsageError(f"{rule.title}: the warning limit is more than 0.")
+        found["warning"] = "the warning limit is more than 0"
+    elif never and new.warning > 1:
+        found["warning"] = "the warning limit is at most 100 %"
     if new.critical is not None and new.beyond(new.warning, new.critical) and new.critical != new.warning:
-        raise UsageError(f"{rule.title}: the critical limit lies beyond the warning limit, not before it.")
-    return new
+        found["critical"] = "the critical limit lies beyond the warning limit, not before it"
+    elif new.critical is not None and never and new.critical > 1:
+        found["critical"] = "the critical limit is at most 100 %"
+    return found
 
 
 def _changed_or_shipped(rule: Rule, changes: Mapping[str, Any]) -> Rule:
@@ -135,6 +172,10 @@ def _rule(name: str, table: Mapping[str, Any], settings: Settings) -> Rule:
     if rule.critical is not None and rule.beyond(rule.warning, rule.critical):
         return replace(rule, critical=rule.warning)  # A target that was set beyond it.
     return rule
+
+
+def _chosen(labels: tuple[str, ...], needed: tuple[str, ...], any_of: tuple[str, ...]) -> bool:
+    return set(needed) <= set(labels) and (not any_of or not set(any_of).isdisjoint(labels))
 
 
 def _number(value: object) -> bool:

@@ -48,15 +48,17 @@ class NoteHour:
 def telling(
     incident: Incident, silenced: Collection[str], repeat_seconds: float, now: float, *, critical_now: bool
 ) -> MessageKind | None:
-    """What is to be told of an incident now, if anything; only what is bad now is repeated. `silenced` are rules."""
+    """What is to be told of an incident now, if anything; only what is bad now wakes. `silenced` are rules."""
     if not incident.open:
         return "resolved" if incident.told_level == CRITICAL else None
     if not any(breach.level == CRITICAL and breach.rule not in silenced for breach in incident.breaches if not breach.over_at):
         return None
+    if not critical_now:  # A silence ended, or the console was restarted, when the worst was over.
+        return None
     if incident.told_level < CRITICAL:
         return "critical"
     repeated = incident.told_at is not None and now - incident.told_at >= repeat_seconds
-    return "repeat" if repeated and critical_now and not incident.acknowledged_at(now) else None
+    return "repeat" if repeated and not incident.acknowledged_at(now) else None
 
 
 def message(incident: Incident, kind: MessageKind, environment: str, link: str, advice: str, now: float) -> Message:
@@ -64,8 +66,8 @@ def message(incident: Incident, kind: MessageKind, environment: str, link: str, 
     age = lasting((incident.resolved_at or now) - incident.opened_at)
     head = {"critical": "Not fine", "repeat": f"Still not fine, {age}", "resolved": f"Resolved after {age}"}[kind]
     lines = [breach.text for breach in incident.breaches if breach.text != incident.title]
-    if incident.felt:
-        lines.append(f"{counted(incident.felt, 'requests')} felt it")
+    if incident.felt_by:
+        lines.append(f"{incident.felt_by} felt it")
     if kind != "resolved":
         lines.append(f"Next: {advice}")
     return Message(kind, f"{environment}: {head}: {incident.title}", "\n".join([*lines, link]), incident.key)

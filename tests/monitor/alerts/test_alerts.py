@@ -124,7 +124,7 @@ async def test_only_the_console_judges(settings: Settings) -> None:
     async with build_services(settings, console=False) as services:
         assert services.alerts.stats().judges is False
     async with build_services(settings) as services:
-        await wait_until_async(lambda: services.overview.verdict().state == "fine")
+        await wait_until_async(lambda: services.overview.readiness().state == "fine")
         services.alerts.tick()
         states = {item.rule.name: item.condition.state for item in services.alerts.view().rules}
         assert states["postgresql"] == states["redis"] == states["database_pool"] == "ok"

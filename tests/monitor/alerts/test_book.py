@@ -113,6 +113,18 @@ def test_the_right_cause_first_within_a_minute(broken: Mapping[str, Reading], ca
     assert len(scene.book.incidents.resolved) == 1
 
 
+@pytest.mark.parametrize("first", ["database_pool", "cpu"])
+def test_a_busy_cpu_makes_no_second_incident(first: str) -> None:
+    """A full pool explains slow requests, whichever of the two was seen first."""
+    scene, found = Scene(), {"database_pool": Reading(9.0, samples=1), "cpu": enough(0.99)}
+    scene.run(300, FINE)
+    scene.run(40, with_(**{first: found[first], "api_p95": FINE["api_p95"] if first == "database_pool" else VERY_SLOW}))
+    scene.run(60, with_(**found, api_p95=VERY_SLOW))
+
+    assert scene.kinds() == ["critical"]
+    assert [incident.cause for incident in scene.open()] == ["database_pool"]
+
+
 def harmless() -> dict[str, Callable[[Scene], None]]:
     """Ten things that happen on a good day."""
     few = Reading(3.0, samples=4, felt=4)
