@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ def marks_of(store: Rows, incidents: Iterable[Incident] = ()) -> Marks:
 async def put_operation(store: Rows, kind: str, begun: int, ended: int | None, silent: int = 0) -> None:
     """An operation that began so many seconds ago."""
     moments = [None if ago is None else NOW - timedelta(seconds=ago) for ago in (begun, silent, ended)]
+    moments[1] = moments[1] if silent else datetime.now(UTC)  # It may be long since this file was read.
     state = "running" if ended is None else "failed"
     await store.execute(
         "INSERT INTO console.operations (kind, key, title, operator, state, host, pid, started_at, updated_at, finished_at)"
@@ -62,6 +64,9 @@ async def test_what_happened_is_read_out_of_where_it_is_kept(services: Services)
     await store.execute("UPDATE console.operations SET state = 'done', finished_at = $1 WHERE kind = 'warm'", NOW)
     await marks.open()
     await wait_until_async(lambda: {mark.kind: mark.end for mark in marks.look().marks}["warm"] is not None)
+    await store.execute("UPDATE console.operations SET state = 'running' WHERE kind = 'index'")
+    await store.execute("DELETE FROM console.operations WHERE kind = 'index'")
+    await wait_until_async(lambda: "index" not in {mark.kind for mark in marks.look().marks})
     await marks.close()
     between = await marks.between(NOW.timestamp() - 45, NOW.timestamp())
     assert [mark.kind for mark in between] == ["warm", "alert", "import"]
@@ -78,6 +83,9 @@ async def test_an_outage_and_another_process(settings: Settings, tcp_proxy: Call
         before = NOW - timedelta(hours=3)
         assert (await first.add("deploy", "before", who="ci", at=before)).stored == "new"
         assert (await first.view()).age_seconds is not None
+        twice = await asyncio.gather(*(first.add("note", "at once", who="ci", at=before) for _ in range(3)))
+        assert sorted(added.stored for added in twice) == ["known", "known", "new"]
+        await services.console_store.execute("DELETE FROM console.marks WHERE text = 'at once'")
         proxy.cut()
         assert [(await first.add("change", "during", who="ci", at=NOW)).stored for _ in range(2)] == ["waiting", "waiting"]
         with pytest.raises(DependencyDown, match="cannot be kept"):
@@ -116,7 +124,7 @@ def test_words_are_kept_in_one_line_without_signs_that_steer(text: str, kept: st
     [
         {"kind": "alert"}, {"text": "\u200b\n"}, {"text": "x" * 2**20}, {"link": "javascript:alert(1)"},
         {"link": "//evil.example"}, {"link": "/\\evil.example"}, {"at": NOW + timedelta(minutes=10)},
-        {"at": NOW - timedelta(days=15)},
+        {"at": NOW - timedelta(days=15)}, {"at": datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))},
     ],
 )  # fmt: skip
 def test_what_cannot_be_a_mark_is_refused(given: dict[str, Any]) -> None:
