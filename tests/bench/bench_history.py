@@ -6,11 +6,10 @@ judged by rules. The rows of a day are made of ten minutes of it.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -27,6 +26,7 @@ from core.monitor.history.history import MetricHistory
 from core.monitor.history.partitions import Partitions
 from core.monitor.history.rollup import RollUp
 from core.monitor.history.writer import add_slots
+from tests.bench.held import held
 from tests.monitor.manual_clock import START, ManualClock
 
 METRICS, LABELS, PER_SECOND = 18, 44, 1_000  # Five records a request.
@@ -113,27 +113,6 @@ async def _day(store: Database, collected: tuple[list[StoredSlot], list[StoredSl
     await store.execute("VACUUM ANALYZE console.metric_slots")
 
 
-async def _held(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds that it took, and the longest that the loop's thread worked without looking at anything else."""
-    longest, done = 0.0, asyncio.Event()
-
-    async def look() -> None:
-        nonlocal longest
-        before = time.thread_time()
-        while not done.is_set():
-            await asyncio.sleep(0)
-            now = time.thread_time()
-            longest, before = max(longest, now - before), now
-
-    looking = asyncio.create_task(look())
-    began = time.perf_counter()
-    await work()  # type: ignore[misc]
-    took = time.perf_counter() - began
-    done.set()
-    await looking
-    return took, longest
-
-
 async def test_a_day(database_url: str, collected: tuple[list[StoredSlot], list[StoredSlot]]) -> None:
     """Bytes on disk of one process, indexes and TOAST included; what hours cost; a chart of each window."""
     async with _store(database_url) as store:
@@ -148,10 +127,10 @@ async def test_a_day(database_url: str, collected: tuple[list[StoredSlot], list[
         print(f"\na day: {float(size) / 1e6:.1f} MB", end="")
         assert size < MOST_BYTES_A_DAY
         await _charts(store, 1)
-        took, held = await _held(
+        took, loop_held = await held(
             lambda: add_slots(store, [replace(row, process=9, second=int(NOW) - 60) for row in collected[0][:1]])
         )
-        print(f"\na row written: {took * 1e3:.1f} ms, the loop held {held * 1e3:.2f} ms")
+        print(f"\na row written: {took * 1e3:.1f} ms, the loop held {loop_held * 1e3:.2f} ms")
 
 
 async def test_a_fleet(database_url: str, collected: tuple[list[StoredSlot], list[StoredSlot]]) -> None:
@@ -194,10 +173,10 @@ async def _charts(store: Database, processes: int) -> None:
     asked = {"one metric": CHARTED[:1], "four": CHARTED, "one labelled": [("metric_0_seconds", ("label_0",))]}
     for window in (21_600, DAY_SECONDS, 7 * DAY_SECONDS):
         for words, keys in asked.items():
-            times = [await _held(lambda keys=keys, window=window: history.charts(keys, window)) for _ in range(5)]
-            took, held = (statistics.median(column) for column in zip(*times, strict=True))
+            times = [await held(lambda keys=keys, window=window: history.charts(keys, window)) for _ in range(5)]
+            took, loop_held = (statistics.median(column) for column in zip(*times, strict=True))
             which = f"{processes} processes, {window // 3600} h, {words}"
-            print(f"\n{which}: {took * 1e3:.0f} ms, the loop held {held * 1e3:.1f} ms", end="")
+            print(f"\n{which}: {took * 1e3:.0f} ms, the loop held {loop_held * 1e3:.1f} ms", end="")
     plan = await store.fetch_all(
         "EXPLAIN (ANALYZE, SERIALIZE, FORMAT JSON) SELECT second, process, totals FROM console.metric_slots"
         f" WHERE grain_seconds = 60 AND second >= {int(NOW) - DAY_SECONDS} AND second < {int(NOW)} ORDER BY second"

@@ -6,7 +6,6 @@ in which one minute is slow, so that rules fire six times an hour.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
@@ -28,6 +27,7 @@ from core.monitor.history.grains import DAY_SECONDS, StoredSlot
 from core.monitor.history.partitions import Partitions
 from core.monitor.history.writer import add_slots
 from core.settings import Settings
+from tests.bench.held import held
 from tests.monitor.manual_clock import START, ManualClock
 
 ROUTES, QUERIES, FAMILIES, OTHERS, PER_SECOND = 14, 20, 10, 18, 1_000
@@ -94,25 +94,6 @@ async def _fill(store: Database, kind: list[StoredSlot], days: int) -> None:
         await add_slots(store, rows)
 
 
-async def _held(store: Database, rule: Rule, span_seconds: int) -> float:
-    """The longest that the loop was held by a first answer."""
-    longest, done = 0.0, asyncio.Event()
-
-    async def look() -> None:
-        nonlocal longest
-        before = time.thread_time()
-        while not done.is_set():
-            await asyncio.sleep(0)
-            now = time.thread_time()
-            longest, before = max(longest, now - before), now
-
-    looking = asyncio.create_task(look())
-    await FigureReader(store).read(rule, span_seconds, NOW + 5)
-    done.set()
-    await looking
-    return longest
-
-
 async def _measured(store: Database, rule: Rule, span_seconds: int) -> str:
     """The words of it: CPU and wall time of the first answer, CPU of judging it and of the next edit."""
     cpu, began = time.process_time(), time.perf_counter()
@@ -124,8 +105,8 @@ async def _measured(store: Database, rule: Rule, span_seconds: int) -> str:
         found = replay(edited, figures, NOW - span_seconds)
         times.append(time.thread_time() - before)
         fired.append(len(found.spans))
-    held = await _held(store, rule, span_seconds)
-    reading = f"read {wall * 1e3:.0f} ms ({cpu * 1e3:.0f} ms CPU, the loop held {held * 1e3:.0f} ms)"
+    _, loop_held = await held(lambda: FigureReader(store).read(rule, span_seconds, NOW + 5))
+    reading = f"read {wall * 1e3:.0f} ms ({cpu * 1e3:.0f} ms CPU, the loop held {loop_held * 1e3:.0f} ms)"
     judging = f"judged {times[0] * 1e3:.0f} ms (fired {fired[0]}), next edit {times[1] * 1e3:.0f} ms (fired {fired[1]})"
     return f"{rule.name}, {span_seconds // 3_600} h by {figures.slot_seconds} s: {reading}, {judging}"
 
