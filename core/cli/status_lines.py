@@ -93,9 +93,10 @@ def _promises(view: StatusView) -> Iterator[Line]:
         yield Line(f"{counted(len(broken), 'promises')} broken, the worst first", "head")
     for item in broken:
         yield from _broken(item, view.at)
-    kept = [_kept(item) for item in view.promises if item.standing == "kept"]
-    if kept:
-        yield Line(f"Kept: {', '.join(kept)}")
+    for standing, words in (("pending", "Beyond the limit, not yet for long enough"), ("kept", "Kept")):
+        found = [_figure(item) for item in view.promises if item.standing == standing]
+        if found:
+            yield Line(f"{words}: {', '.join(found)}")
     unknown = [
         f"{item.title} ({item.reason})" if item.reason else item.title for item in view.promises if item.standing == "unknown"
     ]
@@ -103,7 +104,7 @@ def _promises(view: StatusView) -> Iterator[Line]:
         yield Line(f"Cannot be judged: {', '.join(unknown)}", "quiet")
 
 
-def _kept(item: StatusPromise) -> str:
+def _figure(item: StatusPromise) -> str:
     return f"{item.title} {item.value}" + (f" ({item.target})" if item.target != item.value else "")
 
 

@@ -15,7 +15,7 @@ from core.monitor.alerts.incident import Incident
 from core.monitor.alerts.judge import BLIND, CRITICAL
 from core.monitor.alerts.rules import Rule
 from core.monitor.alerts.view import AlertsView, RuleStatus
-from core.monitor.alerts.words import lasting, said
+from core.monitor.alerts.words import counted, lasting, said
 from core.platform.felt import Felt
 from core.platform.verdict import Verdict, headline
 
@@ -150,7 +150,13 @@ def _fine(alerts: AlertsView) -> Verdict:
             return Verdict("cannot_tell", None, "the console has just started")
         return Verdict("cannot_tell", None, "no traffic", TRAFFIC)
     ended = max((item.resolved_at or 0.0 for item in alerts.resolved), default=0.0)
-    kept = sum(item.condition.state in ("ok", "pending") for item in alerts.rules)
-    others = len(alerts.rules) - kept
-    reason = f"{kept} promises kept" + (f", {others} cannot be judged now" if others else "")
+    standings = [item.condition.state for item in alerts.rules]
+    kept, pending = standings.count("ok"), standings.count("pending")
+    others = len(standings) - kept - pending
+    parts = (
+        f"{counted(kept, 'promises')} kept",
+        f"{pending} beyond the limit for a moment" if pending else "",
+        f"{others} cannot be judged now" if others else "",
+    )
+    reason = ", ".join(part for part in parts if part)
     return Verdict("fine", alerts.moment(max(ended, alerts.seen_since)), reason)

@@ -14,7 +14,7 @@ from core.monitor.alerts.view import RuleStatus
 from core.monitor.alerts.words import lasting, limit_said, said
 from core.platform.server_figure import ServerFigure
 
-Standing = Literal["broken", "kept", "unknown"]
+Standing = Literal["broken", "pending", "kept", "unknown"]
 STATISTICS = {"p95": "P95", "mean": "mean", "share": "share", "dependency": "ping", "gauge": "now", "probe": "now"}
 
 # The page of the console on which something can be done about it.
@@ -70,7 +70,9 @@ def standing(status: RuleStatus) -> Standing:
     """A breach goes on until it is over, also while nothing is seen of it; one that only begins breaks nothing yet."""
     if status.condition.level:
         return "broken"
-    return "unknown" if status.condition.state in BLIND else "kept"
+    if status.condition.state in BLIND:
+        return "unknown"
+    return "pending" if status.condition.state == "pending" else "kept"
 
 
 def why_unknown(status: RuleStatus) -> str:
@@ -85,7 +87,7 @@ def why_unknown(status: RuleStatus) -> str:
         return f"warming up, {lasting(rule.warm_up_seconds - reading.running_seconds)} more"
     if rule.minimum_samples and reading.samples < rule.minimum_samples:
         return f"not enough samples: {reading.samples:,} of {rule.minimum_samples:,}"
-    return "not measured here" if rule.kind == "probe" else "no data"
+    return {"probe": "nothing to measure yet", "dependency": "no server of its own here"}.get(rule.kind, "no data")
 
 
 def window_words(rule: Rule) -> str:

@@ -38,6 +38,11 @@ class PromisesView:
         return tuple(item for item in self.promises if item.standing == "broken")
 
     @property
+    def pending(self) -> tuple[Promise, ...]:
+        """Those whose figure is beyond its limit, but not for long enough to be a breach."""
+        return tuple(item for item in self.promises if item.standing == "pending")
+
+    @property
     def kept(self) -> tuple[Promise, ...]:
         """Those that are kept."""
         return tuple(item for item in self.promises if item.standing == "kept")
@@ -121,7 +126,7 @@ class Promises:
 
 def _worst_first(promise: Promise) -> tuple[int, float, str, bool, float]:
     """By the time lost to an incident, its cause before what it explains; the others as the rules have them."""
-    place = {"broken": 0, "kept": 1, "unknown": 2}[promise.standing]
+    place = {"broken": 0, "pending": 1, "kept": 2, "unknown": 3}[promise.standing]
     of_incident = (-promise.incident_lost_seconds, promise.incident, promise.rule != promise.cause)
     return (place, *(of_incident if place == 0 else (0.0, "", False)), -promise.lost_seconds)
 

@@ -10,6 +10,7 @@ import streamlit as st
 from core.monitor.alerts.fleet import FleetStats
 from core.monitor.alerts.view import AlertsStats, AlertsView, RuleStatus
 from core.monitor.alerts.words import limit_said, said
+from core.platform.promise import standing, why_unknown
 from core.ui.text import plain
 from core.ui.verdict import span
 
@@ -93,10 +94,9 @@ def _row(item: RuleStatus, view: AlertsView) -> dict[str, object]:
 def _remark(item: RuleStatus, view: AlertsView) -> str:
     rule, condition = item.rule, item.condition
     parts = [
-        "switched off" if not rule.enabled else "",
         "silenced" if rule.name in view.silenced else "",
         f"changed by {item.changed_by}" if item.changed_by else "",
-        f"needs {rule.minimum_samples:,} samples" if condition.state == "no_data" and rule.minimum_samples else "",
+        why_unknown(item) if standing(item) == "unknown" else "",
         condition.reading.worst,
     ]
     return "; ".join(part for part in parts if part)

@@ -50,14 +50,14 @@ def kept_promises(view: PromisesView, requests: SeriesSnapshot) -> None:
     """Chips: name and value; target, samples and window where the pointer or the keyboard rests."""
     if not view.promises:
         return
-    chips = [_chip(item) for item in (*view.kept, *view.unknown)]
+    chips = [_chip(item) for item in (*view.pending, *view.kept, *view.unknown)]
     rate = f"{requests.rate_per_second:,.1f}"
     traffic = f'<li class="chips__chip">requests per second <b>{rate}</b>{_tip("Of the last five minutes.")}</li>'
     st.html(f'<ul class="chips" aria-label="promises">{"".join(chips)}{traffic}</ul>')
 
 
 def _chip(promise: Promise) -> str:
-    look = "pending" if promise.state == "pending" else promise.standing
+    look = promise.standing
     shown = f"<span>{escape(promise.reason)}</span>" if look == "unknown" else f"<b>{escape(promise.value)}</b>"
     lines = [f"promised {promise.target}", *(f"{source.name}: {source.text}" for source in promise.sources)]
     if look == "pending":

@@ -44,13 +44,14 @@ BROKEN = StatusPromise(
     rule="api_p95", title="API P95", standing="broken", critical=True, value="182 ms", target="< 100 ms", trend="degrading",
     since=NOW - timedelta(minutes=9), felt="1 in 12 lead lists slow", lost_seconds=34.0, next_step="Build the index.",
 )  # fmt: skip
+PENDING = StatusPromise(rule="cpu", title="CPU", standing="pending", value="97 %", target="< 80 %")
 INCIDENT = StatusIncident(
     key="i1", title="API P95 is 182 ms", level="critical", opened_at=NOW - timedelta(minutes=9), felt=120,
     acknowledged_by="ada", next_step="Look at the slow route.",
 )  # fmt: skip
 NOT_FINE = replace(
     FINE, state="not_fine", reason="1 in 12 lead lists slow", since=NOW - timedelta(minutes=9), next_step="Build the index.",
-    promises=(BROKEN, *FINE.promises), incidents=(INCIDENT,),
+    promises=(BROKEN, PENDING, *FINE.promises), incidents=(INCIDENT,),
 )  # fmt: skip
 DOWN = replace(FINE, dependencies=(StatusDependency(title="Redis", where="embedded", state="down", error="refused"),))
 
@@ -96,6 +97,7 @@ def test_what_is_broken_is_said_with_its_next_step() -> None:
     assert "API P95 is 182 ms, promised is < 100 ms; since " in text
     assert "(9 min); degrading; 1 in 12 lead lists slow; users lost 34 s" in text
     assert "Kept: API P95 12 ms (< 100 ms)" in text
+    assert "Beyond the limit, not yet for long enough: CPU 97 % (< 80 %)" in text
     assert "API P95 is 182 ms; 120 requests felt it; seen by ada\n    Next: Look at the slow route." in text
 
 
