@@ -48,7 +48,7 @@ def rule_figure(found: Comparison, moment: Callable[[float], datetime]) -> go.Fi
         if found.in_use.rule.warning != rule.warning:
             _limit(figure, found.in_use.rule.warning * factor, "in use", IN_USE_COLOUR, "dot", "top right")
     end = float(found.coverage.end)
-    figure.update_xaxes(range=[moment(end - found.coverage.asked_seconds), moment(end)], fixedrange=True)
+    figure.update_xaxes(range=[moment(end - found.coverage.shown_seconds), moment(end)], fixedrange=True)
     figure.update_yaxes(title=unit or None, rangemode="tozero" if rule.direction == "above" else "normal", fixedrange=True)
     if rule.unit == "down":
         figure.update_yaxes(tickvals=[0, 1], ticktext=["up", "down"], range=[-0.1, 1.1])
@@ -58,7 +58,7 @@ def rule_figure(found: Comparison, moment: Callable[[float], datetime]) -> go.Fi
 
 def _shade(figure: go.Figure, span: ReplaySpan, found: Comparison, moment: Callable[[float], datetime]) -> None:
     end = found.coverage.end if span.over_at is None else span.over_at
-    least = span.fired_at + LEAST_WIDTH * found.coverage.asked_seconds
+    least = span.fired_at + LEAST_WIDTH * found.coverage.shown_seconds
     colour = CRITICAL_COLOUR if span.level == CRITICAL else WARNING_COLOUR
     figure.add_vrect(
         x0=moment(span.fired_at), x1=moment(max(end, least)), fillcolor=colour, opacity=0.3, line_width=0, layer="below"

@@ -26,6 +26,11 @@ class Coverage:
         """How long all gaps are together."""
         return sum(end - begin for begin, end in self.gaps)
 
+    @property
+    def shown_seconds(self) -> int:
+        """What there is something to see of: from the first slot on, all that was asked for where there is none."""
+        return self.asked_seconds if self.first is None else self.end - self.first
+
     @classmethod
     def of(cls, known: NDArray[np.bool_], first: int, step_seconds: int) -> Coverage:
         """Of slots that begin at `first`, one after the other."""
