@@ -101,9 +101,13 @@ class EnvelopeError(CoreError):
 
 
 class QueryError(CoreError):
-    """PostgreSQL refused a statement; the driver's error is the cause."""
+    """PostgreSQL refused a statement; the driver's error is the cause. `passes`: it may take the same one later."""
 
     default_next_step = "Read the message of PostgreSQL; it names the statement's fault."
+
+    def __init__(self, message: str, next_step: str | None = None, *, passes: bool = False) -> None:
+        super().__init__(message, next_step)
+        self.passes = passes
 
 
 class SchemaError(CoreError):

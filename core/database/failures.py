@@ -26,6 +26,8 @@ ASK_LESS = "Look at its plan on the page Database; what has to take so long need
 RUN_AGAIN = "Run the whole transaction again: nothing of it was stored."
 FIND_PRIMARY = "Name every host in DATABASE_URL, with target_session_attrs=read-write, or wait until one of them takes writes."
 USE_POOLER_MODE = "Set DATABASE_POOLER=transaction for a pooler such as PgBouncer, or connect to PostgreSQL directly."
+# What is said of the moment, not of the data.
+PASSING = (asyncpg.ReadOnlySQLTransactionError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)  # Said of whole transactions, which are rolled back.
 POOLED = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
 
@@ -49,7 +51,8 @@ def translation(error: Exception) -> CoreError | None:
     if (outage := _outage(error, message)) is not None:
         return outage
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
-        return QueryError(f"PostgreSQL refused the statement: {message}", _advice(error))
+        passes = isinstance(error, CONFLICTS + PASSING)
+        return QueryError(f"PostgreSQL refused the statement: {message}", _advice(error), passes=passes)
     return None
 
 

@@ -1103,6 +1103,7 @@ SELECT f.process, f.shift_seconds, f.second, f.parts
 FROM fine AS f
 LEFT JOIN console.metric_slots AS c
     ON c.grain_seconds = $2::int AND c.second = f.second AND c.process = f.process AND c.shift_seconds = f.shift_seconds
+    AND c.second > $3 - $2::int AND c.second < $4
 WHERE f.parts > coalesce(c.parts, 0)
 ORDER BY f.second
 LIMIT 100

@@ -25,7 +25,10 @@ NONE: Count = (0, 0.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCounts:
-    """One look; two of them can be compared while `since` is the same. `statements` without those of who looks."""
+    """One look; two of them can be compared while `since` is the same.
+
+    `statements` are without those of who looks; `full`: there may be more than were read.
+    """
 
     connections: int
     max_connections: int
@@ -35,6 +38,7 @@ class ServerCounts:
     next_step: str = ""
     reset_at: datetime | None = None
     forgotten: int = 0
+    full: bool = False
     statements: Mapping[Key, Count] = field(default_factory=dict)
 
     @property
@@ -44,11 +48,10 @@ class ServerCounts:
 
     def moved(self, before: ServerCounts) -> dict[Key, Count]:
         """What each statement has added since an earlier look that can be compared."""
-        full = len(before.statements) >= READ_MOST  # One that is new may be old then: what it added is not known.
         pairs = (
             (key, count, before.statements.get(key, NONE))
             for key, count in self.statements.items()
-            if key in before.statements or not full
+            if key in before.statements or not before.full  # One that is new may be old: what it added is not known.
         )
         added = ((key, count if count[0] < then[0] else (count[0] - then[0], count[1] - then[1])) for key, count, then in pairs)
         return {key: (calls, max(0.0, seconds)) for key, (calls, seconds) in added if calls}
@@ -82,7 +85,10 @@ class ServerCounter:
         keys = zip(row["userids"], row["queryids"], row["toplevels"], strict=True)
         counts = zip(keys, zip(row["calls"], row["seconds"], strict=True), strict=True)
         statements = {key: count for key, count in counts if key[1] not in self._looks}
-        return ServerCounts(**_server(row), reset_at=row["stats_reset"], forgotten=row["forgotten"], statements=statements)
+        full = len(row["queryids"]) >= READ_MOST
+        return ServerCounts(
+            **_server(row), reset_at=row["stats_reset"], forgotten=row["forgotten"], full=full, statements=statements
+        )
 
     async def text(self, query_id: int) -> str:
         """A statement's text in one line; empty where it was forgotten meanwhile. Raises as `look` does."""

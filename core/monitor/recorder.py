@@ -101,6 +101,10 @@ class Recorder:
         """Call this before each fold: for a service that keeps a log of its own and records sums of it."""
         self._sources.append(source)
 
+    def reserve(self, metrics: Iterable[str]) -> None:
+        """Keep some of the series for these metrics, whose labels decide."""
+        self._registry.reserve(metrics)
+
     def handle(self, metric: str, labels: Labels = ()) -> SeriesHandle:
         """The series of `metric` with these label values, for callers that record often."""
         return SeriesHandle(self._registry.append_of("distribution", metric, labels))

@@ -1,6 +1,7 @@
 """Registry: every series of the process, each a queue that is appended to and the slots that it is folded into.
 
 Owns the limit of 200 series: label values beyond it share one series "other" per metric, are counted and logged once.
+What rules judge has the last places to itself.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import repeat, starmap
 from typing import Any, Literal
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 MAX_SERIES = 200
 OTHER: Labels = ("other",)
+RESERVED = 60  # Of them for the metrics that rules judge: the first error of a busy day must be seen as what it is.
 QUEUE_MAX = 1 << 21  # Samples of one series that wait for a fold: 64 MB, reached only when nothing folds.
 CHUNK = 50_000  # Samples taken in one go: the interpreter runs nothing else for about 1 ms.
 
@@ -69,6 +71,7 @@ class Registry:
         self.distributions: dict[Key, Append] = {}
         self.counters: dict[Key, Append] = {}
         self.refused = 0
+        self._judged = frozenset[str]()
         self._series: list[Series] = []
         self._totals: dict[tuple[Kind, str], SlotSeries] = {}
         self._gauges: dict[Key, tuple[float, float]] = {}
@@ -77,12 +80,16 @@ class Registry:
     def __len__(self) -> int:
         return len(self._series) + len(self._gauges)
 
+    def reserve(self, metrics: Iterable[str]) -> None:
+        """Keep the last places for series of these metrics."""
+        self._judged = frozenset(metrics)
+
     def append_of(self, kind: Kind, metric: str, labels: Labels) -> Append:
         """What appends to this series; made at the first call."""
         known = self.distributions if kind == "distribution" else self.counters
         labels = _strings(labels)
         with self._lock:
-            if (metric, labels) not in known and len(self) >= MAX_SERIES:
+            if (metric, labels) not in known and not self._room(metric):
                 self._refuse(metric)
                 labels = OTHER
             if (metric, labels) not in known:
@@ -95,7 +102,7 @@ class Registry:
         """Keep the last value and when it was set."""
         labels = _strings(labels)
         with self._lock:
-            if (metric, labels) not in self._gauges and len(self) >= MAX_SERIES:
+            if (metric, labels) not in self._gauges and not self._room(metric):
                 self._refuse(metric)
                 labels = OTHER
             self._gauges[metric, labels] = (value, at)
@@ -148,6 +155,10 @@ class Registry:
         """Every gauge's last value and when it was set, sorted."""
         with self._lock:
             return sorted(self._gauges.items())
+
+    def _room(self, metric: str) -> bool:
+        kept = RESERVED if self._judged and metric not in self._judged else 0
+        return len(self) < MAX_SERIES - kept
 
     def _refuse(self, metric: str) -> None:
         if not self.refused:

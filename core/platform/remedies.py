@@ -10,13 +10,15 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import CoreError, DependencyError, OperationError, UsageError
 from core.monitor.alerts.alerts import Alerts
 from core.monitor.alerts.incident import Incident
-from core.monitor.alerts.judge import NONE
+from core.monitor.alerts.judge import NONE, State
+from core.monitor.alerts.words import lasting
 from core.monitor.clock import SteadyClock
 from core.monitor.remediation.book import RemedyBook, checked
 from core.monitor.remediation.effect import Figures
@@ -32,6 +34,7 @@ from core.tasks import end_tasks
 log = logging.getLogger(__name__)
 
 KIND = "remedy"
+BEYOND: frozenset[State] = frozenset({"warning", "critical"})  # Not one that recovers, or of which nothing is seen now.
 BY_ITSELF = "the console"
 REFUSED_SECONDS = 60.0  # After a plan that was refused it is not asked for again at once: it may ask a server.
 PLAN_SECONDS = 6.0  # Below the time that a page waits.
@@ -85,7 +88,7 @@ class Remedies:
         self._parts.past.tell(self._alerts)
         for name, remedy in self._book.remedies.items():
             found = self._called(remedy)
-            self._held[name] = "" if found is None else self._holds(remedy, found[1], now)
+            self._held[name] = "" if found is None else self._holds(remedy, *found)
             if found is not None and not self._held[name] and now >= self._refused_at.get(name, now):
                 self._refused_at[name] = now + REFUSED_SECONDS
                 self._begin(self._by_itself(remedy, *found), f"remedy-{name}")
@@ -102,22 +105,26 @@ class Remedies:
             return await self._plan(remedy, call)
         if not self._runs:
             raise OperationError("Remedies run in the console only.", "Open the console that judges the alerts.")
-        why, now = checked(why), self._parts.clock.now()
-        if (wait_seconds := self._book.next_at(name, now, by_hand=True) - now) > 0:
-            most = f"{remedy.title} has run {remedy.most_per_hour} times within an hour."
-            raise OperationError(most, f"Press it again in {wait_seconds / 60:.0f} minutes, or look for another cause.")
-        plan = await self._plan(remedy, call)
-        if plan.refusal:
+        why = checked(why)
+        await self._parts.past.renew()
+        if (plan := await self._plan(remedy, call)).refusal:
             raise OperationError(plan.refusal, plan.next_step)
+        self._check_hour(remedy)  # After all that is waited for: others may have pressed it meanwhile.
         await self._start(remedy, plan, call, found[1].key if found else "", why)
         return plan
+
+    def _check_hour(self, remedy: Remedy) -> None:
+        now = self._parts.clock.now()
+        if (wait_seconds := self._book.next_at(remedy.name, now, by_hand=True) - now) > 0:
+            most = f"{remedy.title} has run {remedy.most_per_hour} times within an hour."
+            raise OperationError(most, f"Press it again in {lasting(wait_seconds)}, or look for another cause.")
 
     async def undo(self, name: str, *, operator: str) -> None:
         """Take back what a remedy changed, before it is over; raises UsageError."""
         trial = self._trials.get(self._book.remedy(name).name)
         if trial is None or not trial.run.going_on:
             raise UsageError(f"Nothing of {self._book.remedy(name).title} is in force.", "Look at its last run.")
-        trial.stop(f"{operator} wanted it so")
+        trial.stop(f"{operator} wanted it so", by=operator)
 
     async def switch(self, name: str, *, automatic: bool, operator: str, why: str) -> None:
         """Let a remedy run by itself, or no longer; works while the store is away. Raises UsageError."""
@@ -140,8 +147,7 @@ class Remedies:
 
     def view(self) -> RemediesView:
         """What the panel shows; no I/O."""
-        book, clock = self._book, self._parts.clock
-        now = clock.now()
+        book, clock, now = self._book, self._parts.clock, self._parts.clock.now()
         return RemediesView(
             remedies=tuple(
                 RemedyStatus(
@@ -162,47 +168,53 @@ class Remedies:
         )
 
     def _called(self, remedy: Remedy) -> tuple[str, Incident] | None:
-        """The first of its rules that is broken, and the incident that it is part of."""
+        """The first of its rules that is broken, rather one beyond its limit now, and the incident that it is part of."""
         incidents = self._alerts.book.incidents
-        for rule in remedy.rules:
+        for rule in sorted(remedy.rules, key=lambda name: incidents.conditions[name].state not in BEYOND):
             if incidents.conditions[rule].level > NONE:
                 for incident in incidents.open.values():
                     if rule in incident.running:
                         return rule, incident
         return None
 
-    def _holds(self, remedy: Remedy, incident: Incident, now: float) -> str:
+    def _holds(self, remedy: Remedy, rule: str, incident: Incident) -> str:
         """Why it does not run by itself now; empty when it may."""
-        book, clock = self._book, self._parts.clock
-        rule = (self._called(remedy) or (remedy.rules[0],))[0]
-        rules, conditions = self._alerts.book.incidents.rules, self._alerts.book.incidents.conditions
-        broken = [name for name in remedy.not_while if conditions[name].breached]
+        book, incidents, now = self._book, self._alerts.book.incidents, self._parts.clock.now()
+        title, wall = incidents.rules[rule].title, now + self._parts.clock.shift_seconds()
+        broken = [name for name in remedy.not_while if incidents.conditions[name].breached]
         if not book.automatic(remedy.name):
             return "it runs only by hand"
+        if not self._parts.past.settled:
+            return "what ran before is not known yet: the console's store has to answer first"
+        if self._alerts.stalled:
+            return "the rules are not judged now"
         if book.going_on(remedy.name) or remedy.name in self._starting:
             return "it runs"
-        if rule in self._alerts.book.silenced(now + clock.shift_seconds()):
-            return f"{rules[rule].title} is silenced"
+        if rule in self._alerts.book.silenced(wall):
+            return f"{title} is silenced"
         if broken:
-            return f"beyond its limit: {', '.join(rules[name].title for name in broken)}"
-        if book.fruitless(remedy.name, incident.key):
-            return "it did not help in this incident"
-        return "its time has not come yet" if book.next_at(remedy.name, now, by_hand=False) > now else ""
+            return f"beyond its limit: {', '.join(incidents.rules[name].title for name in broken)}"
+        if again := book.not_again(remedy.name, incident.key):
+            return again
+        well = "" if incidents.conditions[rule].state in BEYOND else f"{title} is not beyond its limit now"
+        return "its time has not come yet" if book.next_at(remedy.name, now, by_hand=False) > now else well
 
     async def _by_itself(self, remedy: Remedy, rule: str, incident: Incident) -> None:
         """Run it for a breach; a refusal is said once in the incident's story."""
         call = Call(rule=rule, who=BY_ITSELF)
         try:
+            await self._parts.past.renew()
             plan = await self._plan(remedy, call)
-            if not plan.refusal:
-                await self._start(
-                    remedy, plan, call, incident.key, f"{self._alerts.book.incidents.rules[rule].title} is beyond its limit"
-                )
+            found = self._called(remedy)  # Anew: planning may have taken seconds.
+            if found is None or found[0] != rule or self._holds(remedy, *found):
                 return
+            if not plan.refusal:
+                why = f"{self._alerts.book.incidents.rules[rule].title} is beyond its limit"
+                await self._start(remedy, plan, call, found[1].key, why)
             refusal = plan.refusal
         except CoreError as error:
             refusal = str(error)
-        if (remedy.name, incident.key) not in self._said:
+        if refusal and (remedy.name, incident.key) not in self._said:
             self._said.add((remedy.name, incident.key))
             self._alerts.remark(incident.key, f"{remedy.title}. Not run: {refusal}")
 
@@ -279,10 +291,8 @@ class Remedies:
 
 
 async def _unrecorded(trial: RemedyTrial) -> None:
-    try:
+    with suppress(CoreError):  # Its run and the incident's story say so.
         await trial.work(_silent)
-    except CoreError:
-        return  # Its run and the incident's story say so.
 
 
 def _silent(what: str, done: int, total: int) -> None:  # noqa: ARG001 - nobody reads the progress of what is not on record.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from core.errors import CoreError
 from core.monitor.alerts.alerts import Alerts
 from core.monitor.clock import SteadyClock
-from core.monitor.remediation.book import RemedyBook
+from core.monitor.remediation.book import Choice, RemedyBook
 from core.monitor.remediation.records import RemedyRecords
 from core.monitor.remediation.run import RemedyRun, from_document
 from core.operations import Operation, Operations
@@ -21,6 +22,7 @@ from core.operations import Operation, Operations
 log = logging.getLogger(__name__)
 
 KEEP_SECONDS = 2.0
+RENEW_SECONDS = 1.0
 LOOKED_AT = 100
 # A console that was killed left operations that are said to run; they count as interrupted within seconds.
 SETTLED_SECONDS = 60.0
@@ -49,10 +51,10 @@ class RemedyPast:
         self._book, self._records, self._operations, self._clock = book, records, operations, clock
         self._store_ready, self._keep_seconds = store_ready, keep_seconds
         self._began_at = clock.now()
-        self._settled = False
+        self.settled = False
         self._untold: dict[int, Untold] = {}
         self._told: set[int] = set()
-        self.loaded = False
+        self._loaded = False
         self.error = ""
 
     async def keep(self) -> None:
@@ -69,16 +71,27 @@ class RemedyPast:
 
     async def step(self) -> None:
         """Once; raises what the store raises."""
-        if not self._settled:
-            choices = [] if self.loaded else await self._records.load()
-            operations = await self._operations.list(kind="remedy", limit=LOOKED_AT)
-            runs = [run for run in map(self._run_of, operations) if run is not None]
-            self._book.restore(choices, runs)
-            self.loaded = True
-            known = {run.key for run in runs}
-            waits = any(self._foreign(item) and item.running for item in operations if item.parameters.get("run") not in known)
-            self._settled = not waits or self._clock.now() - self._began_at > SETTLED_SECONDS
+        if not self.settled:
+            choices = [] if self._loaded else await self._records.load()
+            left = await self._take_up(choices)
+            self._loaded = True
+            self.settled = not left or self._clock.now() - self._began_at > SETTLED_SECONDS
         await self._records.write(self._book.unwritten)
+
+    async def renew(self) -> None:
+        """Take up what other consoles have run since; while the store is away what is known has to do."""
+        try:
+            async with asyncio.timeout(RENEW_SECONDS):
+                await self._take_up(())
+        except (CoreError, TimeoutError) as error:
+            log.warning("remedy_runs_unread error=%r", str(error))
+
+    async def _take_up(self, choices: Sequence[Choice]) -> bool:
+        """Take up the runs on record; whether one is said to run elsewhere."""
+        operations = await self._operations.list(kind="remedy", limit=LOOKED_AT)
+        runs = [run for run in map(self._run_of, operations) if run is not None]
+        self._book.restore(choices, runs)
+        return any(self._foreign(item) and item.running for item in operations)
 
     def tell(self, alerts: Alerts) -> None:
         """Put into the stories what was left, as soon as their incidents are known."""
@@ -94,10 +107,10 @@ class RemedyPast:
         shift = self._clock.shift_seconds()
         try:
             if operation.result is not None and "run" in operation.result:
-                return from_document(operation.result["run"], shift)
+                return self._not_ahead(from_document(operation.result["run"], shift))
             if operation.running or operation.parameters.get("remedy") not in self._book.remedies:
                 return None
-            return self._left(operation, shift) if self._foreign(operation) else None
+            return self._not_ahead(self._left(operation, shift)) if self._foreign(operation) else None
         except (TypeError, KeyError) as error:
             log.warning("remedy_run_unreadable operation=%s error=%r", operation.id, str(error))
             return None
@@ -127,6 +140,11 @@ class RemedyPast:
             undone="the console ended" if interrupted and remedy.undo_when else "",
             ended_at=ended_at,
         )
+
+    def _not_ahead(self, run: RemedyRun) -> RemedyRun:
+        """A clock that was set back since does not hold the next run up."""
+        now = self._clock.now()
+        return replace(run, began_at=min(run.began_at, now), ended_at=min(run.ended_at or now, now))
 
     def _foreign(self, operation: Operation) -> bool:
         """Whether another process began it: what this one ran is in the book as it was."""

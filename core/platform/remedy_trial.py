@@ -50,8 +50,9 @@ class RemedyTrial:
         self._stop_why = ""
         self._stopped = asyncio.Event()
 
-    def stop(self, why: str) -> None:
-        """Wait no longer: judge by what there is, and take back what is in force."""
+    def stop(self, why: str, by: str = "") -> None:
+        """Wait no longer: judge by what there is, and take back what is in force; `by` is the operator who wants it."""
+        self._put(replace(self.run, stopped_by=self.run.stopped_by or by))
         self._stop_why = self._stop_why or why
         self._stopped.set()
 
@@ -81,7 +82,7 @@ class RemedyTrial:
         if done.changed and self._remedy.undo_when:
             why = "" if judged.effect not in self._remedy.undo_when else f"its effect was: {judged.effect}"
             undone = self._undo(why or await self._in_force(judged, progress))
-        self._put(replace(self.run, phase="over", undone=undone, ended_at=self._parts.now()))
+        self._put(replace(self.run, phase="over", undone=undone, incident=self._incident(), ended_at=self._parts.now()))
         return {"run": to_document(self.run, self._parts.shift_seconds())}
 
     async def _judge(self, before: Figure) -> Judged:
@@ -119,7 +120,7 @@ class RemedyTrial:
     async def _figure(self) -> Figure:
         own = await self._own_figure()
         self._own = own is not None
-        return own or self._parts.figures.of(self._rule())
+        return own or (self._unjudged() if self._parts.alerts.stalled else self._parts.figures.of(self._rule()))
 
     async def _own_figure(self) -> Figure | None:
         try:
@@ -130,6 +131,10 @@ class RemedyTrial:
             log.warning("remedy_figure_unknown remedy=%s error=%r", self._remedy.name, str(error))
             return Figure(self._remedy.title, None, 0, "count", note=note)
 
+    def _unjudged(self) -> Figure:
+        rule = self._rule()
+        return Figure(rule.title, None, 0, rule.unit, note="the rules are not judged now")
+
     def _rule(self) -> Any:
         return self._parts.alerts.book.incidents.rules[self.run.rule]
 
@@ -139,7 +144,8 @@ class RemedyTrial:
     def _fail(self, error: str) -> None:
         undone = self._undo(error)
         self._remark(f"{'Not judged' if self.run.did else 'Not done'}: {error}.")
-        self._put(replace(self.run, phase="failed", reason=error, undone=undone, ended_at=self._parts.now()))
+        ended_at, incident = self._parts.now(), self._incident()
+        self._put(replace(self.run, phase="failed", reason=error, undone=undone, incident=incident, ended_at=ended_at))
 
     def _undo(self, why: str) -> str:
         """Take back what is in force; says why, empty where there was nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ STATEMENTS, CONNECTIONS = "database_p95", "database_pool"  # The rules that they
 MEAN = ServerFigure(statistic="mean", unit="seconds")
 CONNECTED = ServerFigure(statistic="now", unit="share", note="Not looked at yet.")
 TEXT_CHARACTERS = 120
+TEXT_SECONDS = 0.5  # All texts lie in one file of the server, which may be large; the figure needs none of them.
 REASONS = {
     "not_installed": "pg_stat_statements is not installed in this database.",
     "not_loaded": "pg_stat_statements is not loaded.",
@@ -81,8 +83,9 @@ class DatabaseWindow:
 
     async def _text(self, query_id: int) -> str:
         try:
-            return (await self._counter.text(query_id))[:TEXT_CHARACTERS]
-        except CoreError:  # The figure stands without it.
+            async with asyncio.timeout(TEXT_SECONDS):
+                return (await self._counter.text(query_id))[:TEXT_CHARACTERS]
+        except (CoreError, TimeoutError):  # The figure stands without it.
             return ""
 
     def _remarks(self, seconds: float) -> str:

@@ -10,6 +10,7 @@ T = TypeVar("T")
 
 WINDOW_SECONDS = 300.0
 NEARLY_SECONDS = 285.0  # All of the window, but for the time between two looks.
+MORE_SECONDS = 315.0  # Beyond that the server did not answer for a while, and a difference began before the window.
 NOT_YET = "A difference needs two looks, ten seconds apart."
 
 Statistic = Literal["mean", "share", "now"]

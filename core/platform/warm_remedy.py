@@ -93,6 +93,10 @@ class WarmRemedy:
         try:
             async with asyncio.timeout(RUN_MOST_SECONDS):
                 over = await self._operations.wait(started.operation.id)
+        except asyncio.CancelledError:
+            if started.created:
+                await self._operations.cancel(started.operation.id, f"remedy of {call.who}")
+            raise
         except TimeoutError:
             return Done(f"{plan.why} Its run {started.operation.id} goes on after {duration(RUN_MOST_SECONDS)}.")
         if over.state != "done":
@@ -170,7 +174,7 @@ def _why(best: Candidate, others: Sequence[Candidate]) -> str:
     if not others:
         return f"{text}; no other plan's families were missed."
     tied = others[0].cost_seconds == best.cost_seconds
-    then = f"{others[0].plan.title} has the same, and its last run saved less" if tied else (
+    then = f"{others[0].plan.title} has the same, and its last run saved no more" if tied else (
         f"next comes {others[0].plan.title} with {duration(others[0].cost_seconds)}"
     )  # fmt: skip
     return f"{text}; {then}."

@@ -69,6 +69,7 @@ def make_alerting(
         note_hour=NoteHour(settings.alert_note_hour, ZoneInfo(settings.alert_note_zone)),
     )
     rules, store_ready = load_rules(settings), has_tables(setup)
+    ground.monitor.reserve(judged_metrics(rules))
     fleet = Fleet(ground.console_store, ground.monitor, history.process.id, judged_metrics(rules), ready=store_ready)
     parts = AlertParts(
         book=AlertBook(rules, words),

@@ -95,7 +95,7 @@ def _told(mark: Mark, now: datetime) -> str:
     end = " to now" if mark.running else f" to {clock(datetime.fromtimestamp(mark.end, UTC), now)}" if mark.end else ""
     colour = "orange" if mark.level == "warning" else COLOURS.get(mark.kind, "blue")
     who = f" · {plain(mark.who)}" if mark.who else ""
-    # A path without its first sign is found under whatever path the console is served.
-    address = mark.link.removeprefix("/").replace("(", "%28").replace(")", "%29")
+    # A path from here is found under whatever path the console is served, and never names another host.
+    address = f"{'.' if mark.link.startswith('/') else ''}{mark.link}".replace("(", "%28").replace(")", "%29")
     link = f" [open]({address})" if address and LINK.fullmatch(mark.link) else ""
     return f"{begun}{end} :{colour}[{mark.level or mark.kind}] {plain(mark.text)}{who}{link}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core.platform.server_figure import NEARLY_SECONDS, ServerFigure
+from core.platform.server_figure import MORE_SECONDS, NEARLY_SECONDS, ServerFigure
 from core.platform.units import duration
 from core.ui.text import plain
 
@@ -26,7 +26,7 @@ def _line(title: str, figure: ServerFigure) -> str:
     if figure.value is None:
         return f"{what}not known. {plain(figure.note)}"
     covered = figure.window_seconds
-    window = "" if not covered else " in 5 min" if covered >= NEARLY_SECONDS else f" in {duration(covered)}"
+    window = "" if not covered else " in 5 min" if NEARLY_SECONDS <= covered < MORE_SECONDS else f" in {duration(covered)}"
     age = f"{figure.age_seconds:.0f} s old"
     late = f":orange[{age}]" if figure.age_seconds > LATE_SECONDS else age
     return f"{what}{plain(figure.text)}{window}. {plain(figure.note)} {late}"

@@ -15,6 +15,7 @@ from core.cache.memory_tier.tier import SWEEP_AT_PUT, FamilySize, MemoryTier
 from core.errors import CacheTypeError, UsageError
 from tests.cache.entries import entry_of, read
 from tests.monitor.manual_clock import ManualClock
+from tests.support import wait_until
 
 
 @pytest.fixture
@@ -322,3 +323,17 @@ def test_another_limit(clock: ManualClock) -> None:
     _check_books(tier)
     with pytest.raises(UsageError):
         tier.limit_to(0)
+
+
+def test_the_last_limit_holds(clock: ManualClock) -> None:
+    """One that is given while another thread still evicts for a smaller one ends that, and is not lowered again."""
+    tier = _tier(clock, max_entries=30_000, max_bytes=3_000_000_000)
+    for number in range(20_000):
+        tier.put(_entry(clock, f"k:{number}", size_bytes=100_000))
+    lowering = threading.Thread(target=tier.limit_to, args=(1,))
+    lowering.start()
+    wait_until(lambda: tier.stats().max_bytes < 3_000_000_000)
+    tier.limit_to(3_000_000_000)
+    lowering.join()
+    assert tier.stats().max_bytes == 3_000_000_000
+    assert len(tier) > 0

@@ -99,6 +99,8 @@ def run_with(environ: Mapping[str, str], *arguments: str) -> Ended:
             process.kill()
             process.join()
         assert process.exitcode is not None
+        # The code may not be importable just now, as while another hand edits it; the worker's stderr has the traceback.
+        assert (Path(folder) / "err").exists(), f"{arguments} ended with {process.exitcode} before it began."
         out, err = ((Path(folder) / name).read_text(encoding="utf-8") for name in ("out", "err"))
         result = Ended(process.exitcode, out, err)
         process.close()

@@ -165,6 +165,16 @@ def test_beyond_200_series_label_values_share_one(
     assert [record.message for record in caplog.records if "recorder_full" in record.message].__len__() == 1
 
 
+def test_what_rules_judge_has_the_last_places(recorder: Recorder, clock: ManualClock) -> None:
+    """The first error of a day on which every place is taken is seen under its own labels."""
+    recorder.reserve({"api_errors"})
+    for number in range(MAX_SERIES):
+        recorder.record("request_seconds", 0.01, (str(number),))
+    recorder.count("api_errors", 1, ("/api/leads", "5xx"))
+    _second(recorder, clock, [])
+    assert recorder.snapshot(60).counted("api_errors", "/api/leads", "5xx") == 1
+
+
 def test_rubbish_is_dropped_and_counted(recorder: Recorder, clock: ManualClock) -> None:
     """No value breaks the folding of the others."""
     for value in (0.5, math.nan, -1.0, math.inf, "word", None, 10**400, 1e300):

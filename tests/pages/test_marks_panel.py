@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from streamlit.testing.v1 import AppTest
 
+from core.monitor.marks.mark import Mark
 from core.settings import Settings
+from core.ui.marks_panel import _told
 from tests.pages.opened import console, press, rerun, text
 from tests.servers import fetch_value
 
@@ -15,6 +19,18 @@ def _page() -> None:
 
     enter()
     mark_button()
+
+
+def test_a_path_leads_to_no_other_host() -> None:
+    """Whatever its first part looks like; an address of the web stays as it is."""
+    for link, address in (
+        ("/https://evil.example", "./https://evil.example"),
+        ("/javascript:alert(1)", "./javascript:alert%281%29"),
+        ("/activity?id=1", "./activity?id=1"),
+        ("https://example.com/1", "https://example.com/1"),
+    ):
+        told = _told(Mark(key="mark:1", kind="note", text="x", at=0.0, link=link), datetime.now(UTC))
+        assert told.endswith(f" [open]({address})")
 
 
 def test_a_mark_is_made_by_hand(settings: Settings, database_url: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,11 @@ NAME = "spare_claude"
 PROBED = tuple(replace(rule, kind="probe", warm_up_seconds=0.0) for rule in RULES if rule.name == "api_p95")
 REMEDY = replace(REMEDIES[NAME], rules=("api_p95",), not_while=(), minimum_samples=10)
 
+EARLIER: dict[str, Any] = {
+    "remedy": NAME, "rule": "api_p95", "incident": "", "who": "ben", "why": "x", "by_hand": True,
+    "phase": "over", "ended_at": 0.0,
+}  # fmt: skip
+
 
 class Lever:
     """A remedy that turns a lever; it can fail, hang, and be asked how often it was taken back."""
@@ -48,10 +54,13 @@ class Lever:
         self.blind: Exception | None = None
         self.go = asyncio.Event()
         self.go.set()
+        self.thinks = asyncio.Event()
+        self.thinks.set()
         self.refusal = ""
 
     async def plan(self, _call: Call, /) -> Plan:
         """Turn it."""
+        await self.thinks.wait()
         return Plan(does=("Turns the lever.",), refusal=self.refusal)
 
     async def act(self, _plan: Plan, _call: Call, _progress: Progress, /) -> Done:
@@ -95,6 +104,7 @@ class Scene:
         self.lever = Lever()
         self.book = RemedyBook([REMEDY], embedded=False)
         past = RemedyPast(self.book, RemedyRecords(services_store), operations, clock, lambda: False)  # type: ignore[arg-type]
+        self.past, past.settled = past, True  # As if the store had answered once.
         self.remedies = Remedies(
             RemedyParts(
                 book=self.book, actions={NAME: self.lever}, alerts=self.alerts, operations=operations, past=past, clock=clock
@@ -249,3 +259,95 @@ async def test_the_console_ends_in_the_middle():
         assert not console.lever.down
         assert console.last.undone == ("it was cancelled" if acts else "the console ended")
         assert "Undone, " in console.story
+
+
+@in_virtual_time
+async def test_an_operators_undo_is_not_done_again():
+    """Not by itself in that incident, however long the breach goes on."""
+    async with scene() as console:
+        console.seconds = 0.3
+        await console.run(240)
+        await console.remedies.undo(NAME, operator="ann")
+        await console.run(2_000)
+        assert (console.lever.turned, console.lever.down) == (1, False)
+        assert console.remedies.view().remedies[0].held == "ann took it back in this incident"
+
+
+@in_virtual_time
+async def test_nothing_by_itself_on_old_ground():
+    """Not before the store has said what ran before and who switched it off, nor while the rules are not judged."""
+    async with scene() as console:
+        console.past.settled = False
+        console.seconds = 0.3
+        await console.run(300)
+        assert (console.lever.turned, console.remedies.view().remedies[0].held[:15]) == (0, "what ran before")
+        await pass_time(90)
+        console.past.settled = True
+        console.remedies.look()
+        await pass_time(5)
+        assert (console.lever.turned, console.remedies.view().remedies[0].held) == (0, "the rules are not judged now")
+        await console.run(10)
+        assert console.last.phase == "judging"
+        await pass_time(100)
+        assert (console.last.effect, console.last.phase) == ("cannot tell", "in force")
+        assert "the rules are not judged now" in console.last.reason
+
+
+@in_virtual_time
+async def test_what_changes_while_it_is_planned():
+    """A silence, or the last run of the hour by another hand."""
+    async with scene() as console:
+        console.lever.thinks.clear()
+        console.seconds = 0.3
+        await console.run(240)
+        await console.alerts.silence("api_p95", who="ann", why="known", seconds=1_000)
+        console.lever.thinks.set()
+        await console.run(10)
+        assert console.lever.turned == 0
+        console.lever.thinks.clear()
+        pressed = asyncio.create_task(console.remedies.press(NAME, operator="ann", why="slow"))
+        await console.run(5)
+        for number in range(REMEDY.most_per_hour):
+            console.book.put(RemedyRun(**EARLIER, key=str(number), began_at=console.alerts.view().now))
+        console.lever.thinks.set()
+        with pytest.raises(OperationError, match="times within an hour"):
+            await pressed
+
+
+@in_virtual_time
+async def test_not_for_a_breach_that_recovers():
+    """Nor for one of which nothing is seen any more; it waits until the figure is beyond its limit again."""
+    async with scene() as console:
+        await console.remedies.switch(NAME, automatic=False, operator="ann", why="later")
+        console.seconds = 0.3
+        await console.run(240)
+        console.seconds = 0.05
+        await console.run(10)
+        await console.remedies.switch(NAME, automatic=True, operator="ann", why="now")
+        await console.run(20)
+        assert (console.lever.turned, console.alerts.view().open != ()) == (0, True)
+        assert console.remedies.view().remedies[0].held == "API P95 is not beyond its limit now"
+        console.seconds = 0.3
+        await console.run(20)
+        assert console.lever.turned == 1
+
+
+@in_virtual_time
+async def test_it_is_in_force_for_an_hour_at_most():
+    """However long the breach goes on."""
+    async with scene() as console:
+        console.seconds = 0.3
+        await console.run(200)
+        console.seconds = 0.12
+        await console.run(3_600)
+        assert (console.book.runs(NAME)[-1].effect, console.book.runs(NAME)[-1].undone) == ("helped", "it lasted 60 min")
+
+
+@in_virtual_time
+async def test_not_while_what_it_cannot_help_is_broken():
+    """Such as a server that is down; the panel says which."""
+    async with scene() as console:
+        console.book.remedies[NAME] = replace(REMEDY, not_while=("api_p95",))
+        console.seconds = 0.3
+        await console.run(300)
+        assert (console.lever.turned, console.remedies.view().remedies[0].held) == (0, "beyond its limit: API P95")

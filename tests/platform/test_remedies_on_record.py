@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -29,6 +30,8 @@ INTERRUPTED = """
 INSERT INTO console.operations (kind, key, title, operator, parameters, commands, state, host, pid, error)
 VALUES ('remedy', 'remedy:spare_claude', 'x', 'the console', $1, '{}', 'interrupted', 'h', 1, 'The process is gone.')
 """
+
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
 class Counted(Lever):
@@ -74,8 +77,11 @@ async def test_one_at_a_time_and_on_record(settings: Settings) -> None:
         lever.go.clear()
         first, _ = remedies(one, lever)
         await first.press(NAME, operator="ann", why="slow")
+        idle, unsettled = remedies(other, second)
         with pytest.raises(OperationError, match="begun by ann in another console"):
-            await remedies(other, second)[0].press(NAME, operator="ben", why="slow too")
+            await idle.press(NAME, operator="ben", why="slow too")
+        await unsettled.step()
+        assert not unsettled.settled  # What runs elsewhere may be what a killed console left.
         assert second.turned == 0
         lever.go.set()
         await wait_until_async(lambda: first.view().remedies[0].runs[0].phase == "in force")
@@ -85,9 +91,14 @@ async def test_one_at_a_time_and_on_record(settings: Settings) -> None:
         assert "Undone, ben wanted it so: the lever is back." in story(one, key)
         sql = "SELECT operator || ' ' || state || ' ' || (result -> 'run' ->> 'effect') FROM console.operations"
         await wait_until_async(lambda: fetch_value(url, f"{sql} WHERE kind = 'remedy'") == "ann done helped")
-        later, past = remedies(other, Counted())
-        await past.step()
+        break_api(other)
+        later, past = remedies(other, second)
+        past.settled = True  # It has read the record before the first console ran anything.
+        later.look()
+        await wait_until_async(lambda: later.view().remedies[0].runs != ())
         assert later.view().remedies[0].runs[0].effect == "helped"
+        later.look()
+        assert (second.turned, later.view().remedies[0].held) == (0, "its time has not come yet")
 
 
 async def test_cancelled_on_the_activity_page(services: Services) -> None:
@@ -132,11 +143,12 @@ async def test_the_store_away_and_back(settings: Settings, tcp_proxy: Callable[[
 
 
 async def test_a_restart_ends_what_was_in_force(services: Services) -> None:
-    """The story says so, once; the run counts for the cooldown."""
+    """The story says so, once; the run counts for the cooldown, and for no more where the clock was set back since."""
     await wait_until_async(services.setup.finished.is_set)
     key = break_api(services)
     left = {"remedy": NAME, "rule": "api_p95", "incident": key, "why": "api_p95 is broken", "run": "a1"}
     await services.console_store.execute(INTERRUPTED, left)
+    await services.console_store.execute("UPDATE console.operations SET started_at = $1, updated_at = $1", TOMORROW)
     for _ in range(2):
         console, past = remedies(services, Counted())
         await past.step()
@@ -146,6 +158,8 @@ async def test_a_restart_ends_what_was_in_force(services: Services) -> None:
         (run,) = console.view().remedies[0].runs
         assert (run.effect, run.undone) == ("cannot tell", "the console ended")
         assert console.view().remedies[0].held == "its time has not come yet"
+        assert run.began_at <= console.view().now
+        assert console.view().remedies[0].next_at <= console.view().now + REMEDIES[NAME].cooldown_seconds
 
 
 async def test_serve_runs_none(settings: Settings) -> None:

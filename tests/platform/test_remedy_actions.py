@@ -131,6 +131,28 @@ async def test_the_best_plan_is_run(services: Services) -> None:
     assert "loaded 5 values" in done.text
 
 
+@pytest.mark.usefixtures("platform_rows")
+async def test_its_warm_run_ends_with_it(services: Services, database_url: str) -> None:
+    """A remedy that is cancelled leaves no run behind that goes on loading."""
+    await wait_until_async(lambda: services.cache.stats().link.state == "found")
+    remedy = WarmRemedy(services.monitor, services.warming, services.operations)
+    services.monitor.count("cache_misses", 40, ("market_data", "cold"))
+    services.monitor.fold()
+    holder = await asyncpg.connect(database_url)
+    try:
+        await holder.execute("BEGIN; LOCK TABLE markets, market_data")
+        plan = await remedy.plan(BY_HAND)
+        acting = asyncio.create_task(remedy.act(plan, BY_HAND, progress))
+        await wait_until_async(lambda: services.warming.running() != ())
+        assert (await remedy.plan(BY_HAND)).subject != plan.subject
+        (run,) = services.warming.running()
+        acting.cancel()
+        over = await services.operations.wait(run.id)
+    finally:
+        holder.terminate()
+    assert (over.state, over.cancelled_by) == ("cancelled", "remedy of ann")
+
+
 async def test_redis_down_in_the_middle_of_a_warm_run(
     settings: Settings, redis_url: str, tcp_proxy: Callable[[Any], TcpProxy]
 ) -> None:

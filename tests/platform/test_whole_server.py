@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.cache.redis_tier import RedisTier
+from core.cache.redis_tier.counters import counters as redis_counters
 from core.database.pool import Database, PoolSettings
 from core.database.queries import Queries
 from core.database.server_counts import ServerCounter, ServerCounts
@@ -131,6 +132,19 @@ async def test_only_the_last_five_minutes_count(tier: RedisTier) -> None:
     assert "were forgotten" in figure.note
 
 
+async def test_more_statements_than_are_read(tier: RedisTier) -> None:
+    """One that is new among the first ones may be old: what it counted long ago is not of now."""
+    clock = Clock()
+    whole = WholeServer(
+        Counts(counts({1: (10, 1.0)}, full=True), counts({1: (12, 1.4), 2: (9_000, 99.0)})), tier, tuple, clock=clock
+    )
+    for _ in range(2):
+        await whole.look()
+        clock.now += 10
+    figure = whole.figures()["database_p95"]
+    assert (figure.samples, figure.value) == (2, pytest.approx(0.2))
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -201,3 +215,14 @@ async def test_why_there_is_nothing(database_url: str, looking: Database, redis_
     clock.now += 300
     assert whole.figures()["database_pool"].value is None
     await few.close()
+
+
+def test_counters_of_redis_that_were_reset() -> None:
+    """With the same run: what went back is no difference."""
+    before, after = (
+        redis_counters({"run_id": "a", "keyspace_hits": hits, "cmdstat_get": "calls=4,usec=2000000"}) for hits in ("90", "3")
+    )
+    assert after.moved(before) is None
+    moved = before.moved(after)
+    assert moved is not None
+    assert (moved.hits, moved.calls, before.seconds) == (87, 0, 2.0)

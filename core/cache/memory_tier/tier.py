@@ -67,6 +67,7 @@ class MemoryTier:
         self._deadlines = Deadlines()
         self._index = EntryIndex()
         self._evictions = self._refused = self._ghost_hits = 0
+        self._limited = object()  # Another one for each call that sets the limit.
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -150,12 +151,18 @@ class MemoryTier:
                 entry.expires_at = min(entry.expires_at, now)
 
     def limit_to(self, max_bytes: int) -> int:
-        """Hold at most so many bytes from now on; how many entries went. In small steps, so that no writer waits for long."""
+        """Hold at most so many bytes from now on; how many entries went. In small steps, so that no writer waits for long.
+
+        Another limit given meanwhile has the last word: this call ends then.
+        """
         if max_bytes < 1:
             raise UsageError("A memory tier needs room for at least one byte.")
+        turn = self._limited = object()
         before = self._evictions
         while True:
             with self._lock:
+                if self._limited is not turn:
+                    return self._evictions - before
                 held_bytes = self._small.size_bytes + self._main.size_bytes
                 step = max(max_bytes, held_bytes - LIMIT_STEP_BYTES)
                 self._max_bytes = step

@@ -251,6 +251,12 @@ class Alerts:
         """How long ago it was judged; None: not yet."""
         return None if self._ticked_at is None else self._parts.clock.now() - self._ticked_at
 
+    @property
+    def stalled(self) -> bool:
+        """Whether it was judged, but not for a minute: what the rules say is no longer so."""
+        age_seconds = self.tick_age_seconds()
+        return age_seconds is not None and age_seconds > STALLED_SECONDS
+
     def _wall(self) -> float:
         return self._parts.clock.now() + self._shift()
 

@@ -139,7 +139,7 @@ class Incidents:
             return
         explaining = self._explaining(since)
         cause = self._grouping.root(name, explaining)
-        known = next((item for item in self.open.values() if self._belongs(name, cause, item, explaining)), None)
+        known = next((item for item in self.open.values() if self._belongs(breach, cause, item, explaining)), None)
         if known is not None:
             self._say(known.with_breach(breach), "joined", text, now)
             return
@@ -149,12 +149,17 @@ class Incidents:
         if cause != name:
             self._say(self.open[opened.key], "cause", title, now)
 
-    def _belongs(self, name: str, cause: str, incident: Incident, explaining: set[str]) -> bool:
-        """Whether a rule with that cause is part of an incident: both have one cause, or one of them is the other's."""
-        explains = self._grouping.explains
-        if incident.cause in explaining and explains(incident.cause, name):
+    def _belongs(self, breach: Breach, cause: str, incident: Incident, explaining: set[str]) -> bool:
+        """Whether a breach with that cause is part of an incident: both have one cause, or one of them is the other's."""
+        name, explains = breach.rule, self._grouping.explains
+        if cause == incident.cause or (incident.cause in explaining and explains(incident.cause, name)):
             return True  # What is told already goes before what is only believed, such as a busy CPU.
-        return cause == incident.cause or explains(name, incident.cause) or (cause != name and explains(cause, incident.cause))
+        deeper = explains(name, incident.cause) or (cause != name and explains(cause, incident.cause))
+        return deeper and self._takes(incident, breach.since)
+
+    def _takes(self, incident: Incident, since: float) -> bool:
+        """Whether what began at a moment may be its cause; to one that was told long before, that is news of its own."""
+        return incident.told_level < CRITICAL or since <= incident.opened_at + EXPLAINS_SECONDS
 
     def _find_cause(self, key: str, now: float) -> None:
         """A deeper cause that has been found since takes the incident over, and other incidents that it explains too."""
@@ -174,7 +179,9 @@ class Incidents:
 
     def _cause(self, incident: Incident) -> str:
         """The deepest rule with a level that explains it; one that was only believed gives way when it comes to nothing."""
-        explaining = self._explaining(min(breach.since for breach in incident.breaches))
+        begun = min(breach.since for breach in incident.breaches)
+        found = {name: self.conditions[name].breached_at or begun for name in self._explaining(begun)}
+        explaining = {name for name, since in found.items() if self._takes(incident, since)}
         proven = {name for name in explaining if self.conditions[name].level}
         if incident.cause in {breach.rule for breach in incident.breaches} or incident.cause in explaining:
             return self._grouping.root(incident.cause, proven)

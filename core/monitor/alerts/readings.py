@@ -5,6 +5,7 @@ Owns the windows: the short one where it holds enough samples, else the long one
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
@@ -20,6 +21,8 @@ from core.monitor.buckets import bucket_numbers, quantile
 from core.monitor.recorder import Recorder
 from core.monitor.slots import Slot, histogram
 from core.monitor.windows import GaugeSnapshot, Labels, Window
+
+log = logging.getLogger(__name__)
 
 Probe = Callable[[float], Reading | None]
 """Answers the reading of a rule at a steady second: at once, from memory."""
@@ -72,6 +75,7 @@ class Readings:
         self._wall = wall
         self._began = now()
         self._counted_to: dict[str, tuple[int, int]] = {}
+        self._failed: set[str] = set()
 
     def take(self, rules: Sequence[Rule]) -> dict[str, Reading]:
         """One reading of each rule that there is something to say of."""
@@ -85,10 +89,24 @@ class Readings:
             elif rule.kind == "gauge":
                 readings[rule.name] = _gauge(gauges.get((rule.metric, rule.labels)), now - self._began)
             elif rule.kind == "probe":
-                readings[rule.name] = self._probes[rule.metric](now) if rule.metric in self._probes else None
+                readings[rule.name] = self._probed(rule.metric, now)
             else:
                 readings[rule.name] = self._recorded(rule, now)
         return {name: reading for name, reading in readings.items() if reading is not None}
+
+    def _probed(self, probe: str, now: float) -> Reading | None:
+        """What a probe says; one that fails says nothing, and keeps no other rule from being judged."""
+        if probe not in self._probes:
+            return None
+        try:
+            reading = self._probes[probe](now)
+        except Exception:
+            if probe not in self._failed:
+                log.exception("probe_failed probe=%s", probe)
+            self._failed.add(probe)
+            return None
+        self._failed.discard(probe)
+        return reading
 
     def _recorded(self, rule: Rule, now: float) -> Reading:
         first, *longer = rule.windows

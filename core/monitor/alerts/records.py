@@ -79,17 +79,23 @@ class AlertRecords:
         for key, incident in tuple(unwritten.incidents.items()):
             document = to_document(incident, shift_seconds)
             resolved_at = None if incident.resolved_at is None else _utc(document["resolved_at"])
-            try:
-                await self._store.execute("alert_incident_put", key, _utc(document["opened_at"]), resolved_at, document)
-            except QueryError as error:  # Words of a server that the store cannot hold: one incident keeps no other back.
-                log.warning("alert_incident_refused key=%s error=%r", key, str(error))
+            await self._put("incident", key, _utc(document["opened_at"]), resolved_at, document)
             _written(unwritten.incidents, key, incident)
         for key, silence in tuple(unwritten.silences.items()):
-            await self._store.execute("alert_silence_put", key, _utc(silence.until), asdict(silence))
+            await self._put("silence", key, _utc(silence.until), asdict(silence))
             _written(unwritten.silences, key, silence)
         for key, change in tuple(unwritten.changes.items()):
-            await self._store.execute("alert_rule_put", key, {**asdict(change), "values": dict(change.values)})
+            await self._put("rule", key, {**asdict(change), "values": dict(change.values)})
             _written(unwritten.changes, key, change)
+
+    async def _put(self, noun: str, key: str, *columns: object) -> None:
+        try:
+            await self._store.execute(f"alert_{noun}_put", key, *columns)
+        except QueryError as error:
+            if error.passes:
+                raise
+            # Words of a server that the store cannot hold: one keeps no other back.
+            log.warning("alert_%s_refused key=%s error=%r", noun, key, str(error))
 
     async def expire(self, wall: float) -> int:
         """Forget what has been over for 400 days: incidents, silences, changes that were taken back; says how much."""

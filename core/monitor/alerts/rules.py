@@ -16,6 +16,7 @@ from core.settings import Settings
 
 SHIPPED = Path(__file__).with_name("rules.toml")
 MARGIN = 0.1  # A breach is over a tenth of the way from the limit to the ideal: below 90 % of an upper limit.
+MOST = 1e12  # Of any number: what is larger, the store may not take.
 REPEAT_LEAST_SECONDS = 900.0  # Or each tick would wake somebody.
 CHANGEABLE = frozenset(
     {"warning", "critical", "minimum_samples", "warning_pending_seconds", "critical_pending_seconds", "clear_seconds",
@@ -132,16 +133,16 @@ def faults(rule: Rule, changes: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong with other numbers, by their name."""
     numbers = {name: value for name, value in changes.items() if name != "enabled" and (name, value) != ("critical", None)}
     found = {
-        name: f"{name} is no number of 0 or more"
+        name: f"{name} is a number from 0 to {MOST:g}"
         for name, value in numbers.items()
-        if not (_number(value) and 0 <= value < float("inf"))
+        if not (_number(value) and 0 <= value <= MOST)
     }
     if found:
         return found
     new = replace(rule, **changes)
     if new.repeat_seconds < REPEAT_LEAST_SECONDS:
         found["repeat_seconds"] = "it is said again after a quarter of an hour at the earliest"
-    never = rule.unit == "share" and rule.kind != "probe"
+    never = rule.unit == "share" and (rule.kind != "probe" or rule.direction == "below")  # Those who wait may be more than all.
     if new.warning <= 0:
         found["warning"] = "the warning limit is more than 0"
     elif never and new.warning > 1:

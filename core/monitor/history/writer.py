@@ -139,6 +139,8 @@ class HistoryWriter:
             try:
                 await self._insert(batch)
             except QueryError as error:
+                if error.passes:  # A standby that answers for the primary: rows wait as they do in any outage.
+                    raise
                 self._refused += len(batch)
                 log.warning("history_refused rows=%s error=%r", len(batch), str(error))
                 return

@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, get_args
 
 from core.errors import UsageError
@@ -123,7 +123,7 @@ def _one(group: Sequence[Mark]) -> Mark:
 def _reached(at: datetime, now: float) -> float:
     if not in_reach(at, now):
         raise UsageError(
-            f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC is in the future, or more than 14 days ago.",
+            f"{at.isoformat(sep=' ', timespec='seconds')} is in the future, or more than 14 days ago.",
             "A chart shows 14 days: leave the moment out for now, or give one of them.",
         )
     return min(at.timestamp(), now)

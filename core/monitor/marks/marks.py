@@ -32,6 +32,7 @@ DROP_SECONDS = 86_400.0
 WAITING_MOST = 1_000
 SAME_SECONDS = 60.0  # As in the query `add_mark`.
 
+OLD_SCHEMA = "Start the console once: it brings its schema up to date."
 AWAY = (DependencyError, SchemaError, TimeoutError)
 Stored = Literal["new", "known", "waiting"]
 
@@ -83,6 +84,7 @@ class Marks:
         self._tried_at = self._dropped_at = float("-inf")
         self._error = ""
         self._turn = asyncio.Lock()
+        self._adding = asyncio.Lock()  # Of two equal ones at once the second is to find the first.
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -99,7 +101,7 @@ class Marks:
             await end_tasks([self._task])
         if self._waiting:
             try:
-                async with asyncio.timeout(LAST_SECONDS):
+                async with asyncio.timeout(LAST_SECONDS), self._turn:
                     await self._write()
             except (CoreError, TimeoutError) as error:
                 log.warning("marks_lost waiting=%s error=%r", len(self._waiting), str(error))
@@ -114,7 +116,7 @@ class Marks:
         if (same := next((item for item in self._waiting if _same(item, mark)), None)) is not None:
             return Added(same, "waiting")
         try:
-            async with asyncio.timeout(ADD_SECONDS):
+            async with asyncio.timeout(ADD_SECONDS), self._adding:
                 stored, created = await self._parts.records.add(mark)
         except AWAY as error:
             return Added(self._wait(mark, error), "waiting")
@@ -191,7 +193,8 @@ class Marks:
     def _wait(self, mark: Mark, error: Exception) -> Mark:
         if self._loop is None or len(self._waiting) >= WAITING_MOST:
             why = str(error) or "it did not answer in time."
-            raise DependencyDown(f"The mark cannot be kept: {why}", "Wait until the console's store answers.") from error
+            step = OLD_SCHEMA if isinstance(error, SchemaError) else "Wait until the console's store answers."
+            raise DependencyDown(f"The mark cannot be kept: {why}", step) from error
         self._waited += 1
         waiting = replace(mark, key=f"waiting:{self._waited}")
         self._waiting.append(waiting)

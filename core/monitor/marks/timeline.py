@@ -42,8 +42,10 @@ class Timeline:
 
     def _take(self, kept: Mapping[int, Mark], operations: Operations) -> None:
         self._kept |= kept
+        for gone in self._running - operations.marks.keys():  # Asked for by name, and no row is there any more.
+            self._operations.pop(gone, None)
         self._operations |= operations.marks
-        self._running = operations.running | (self._running - operations.marks.keys())
+        self._running = operations.running
         self._last_mark = max(self._last_mark, max(kept, default=0))
         self._last_operation = max(self._last_operation, max(operations.marks, default=0))
 

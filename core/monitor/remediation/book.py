@@ -93,9 +93,18 @@ class RemedyBook:
             moments.append((runs[0].ended_at or runs[0].began_at) + remedy.cooldown_seconds)
         return max(moments)
 
-    def fruitless(self, name: str, incident: str) -> bool:
-        """Whether it ran in this incident already and did not help: it is not tried again by itself."""
-        return any(run.incident == incident and (run.effect in FRUITLESS or run.phase == "failed") for run in self.runs(name))
+    def not_again(self, name: str, incident: str) -> str:
+        """Why it is not tried again by itself in this incident; empty where it may be."""
+        for run in self.runs(name):
+            if run.incident != incident:
+                continue
+            if run.stopped_by:
+                return f"{run.stopped_by} took it back in this incident"
+            if run.phase == "failed":
+                return f"it failed in this incident: {run.reason}"
+            if run.effect in FRUITLESS:
+                return "it did not help in this incident"
+        return ""
 
 
 def checked(why: str) -> str:

@@ -18,7 +18,8 @@ Phase = Literal["acting", "judging", "in force", "over", "failed"]
 class RemedyRun:
     """One run: for which rule and incident, by whom and why, what it did, the figure on both sides, and what came of it.
 
-    `undone` says why what it changed was taken back; empty where it was not, or there was nothing to take back.
+    `undone` says why what it changed was taken back; empty where it was not, or there was nothing to take back. `stopped_by`
+    is the operator who ended it early.
     """
 
     key: str
@@ -36,6 +37,7 @@ class RemedyRun:
     effect: Effect | None = None
     reason: str = ""
     undone: str = ""
+    stopped_by: str = ""
     ended_at: float | None = None
 
     @property

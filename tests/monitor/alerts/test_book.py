@@ -126,13 +126,14 @@ def test_a_busy_cpu_makes_no_second_incident(first: str) -> None:
 
 
 def harmless() -> dict[str, Callable[[Scene], None]]:
-    """Ten things that happen on a good day."""
+    """Things that happen on a good day."""
     few = Reading(3.0, samples=4, felt=4)
     return {
         "a deploy: slow for half a minute": lambda scene: scene.run(25, with_(api_p95=VERY_SLOW)),
         "a short spike of errors": lambda scene: scene.run(25, with_(api_errors=enough(0.2, felt=200))),
         "an empty night": lambda scene: scene.run(8 * HOUR, {"postgresql": FINE["postgresql"]}, tick=30),
         "four slow requests at night": lambda scene: scene.run(HOUR, with_(api_p95=few)),
+        "two slow requests of twenty at night": lambda scene: scene.run(120, with_(api_p95=Reading(3.0, samples=20, felt=2))),
         "the clock is set": lambda scene: scene.told.extend(
             (scene.now, message) for message in scene.book.tick(with_(api_p95=VERY_SLOW), scene.now + 1, shift_seconds=7_200)
         ),
@@ -195,6 +196,39 @@ def test_a_silence_ends_and_what_goes_on_is_told() -> None:
         scene.book.silence("redis", who="ann", why=" ", seconds=HOUR, wall=scene.now)
 
 
+def test_a_silence_that_ends_after_the_worst_wakes_nobody() -> None:
+    """What was critical in a maintenance and is well again, but not yet for long, waits for the note."""
+    scene = Scene()
+    scene.book.silence("*", who="ann", why="maintenance", seconds=600, wall=scene.now)
+    scene.run(580, with_(api_p95=VERY_SLOW))
+    scene.run(60, FINE)
+    assert [incident.level for incident in scene.open()] == [2]
+    scene.run(600, FINE)
+    assert scene.told == []
+
+
+def test_a_rule_that_is_switched_off_ends_its_incident() -> None:
+    """At once, and the story says why it is over."""
+    scene = Scene()
+    scene.run(60, with_(api_p95=VERY_SLOW))
+    scene.book.change_rule("api_p95", {"enabled": False}, who="ann", why="a slow month", wall=scene.now)
+    scene.run(5, with_(api_p95=VERY_SLOW))
+    assert scene.open() == ()
+    assert "is switched off" in " ".join(entry.text for entry in scene.book.incidents.resolved[0].story)
+
+
+@pytest.mark.parametrize(("waited", "told"), [(300.0, ["critical"]), (2 * HOUR, ["critical", "critical"])])
+def test_a_cause_that_comes_long_after_what_was_told_is_news(waited: float, told: list[str]) -> None:
+    """Somebody has looked after slow requests for hours: that PostgreSQL is down now is told all the same."""
+    scene = Scene()
+    scene.run(60, with_(api_p95=VERY_SLOW))
+    scene.book.acknowledge(scene.open()[0].key, who="ann", why="looking", seconds=DAY, now=scene.now)
+    scene.run(waited, with_(api_p95=VERY_SLOW))
+    scene.run(600, with_(api_p95=VERY_SLOW, postgresql=DOWN, api_errors=enough(0.9, felt=900, felt_new=50)))
+    assert scene.kinds() == told
+    assert [incident.cause for incident in scene.open()] == ["api_p95", "postgresql"][-len(told) :]
+
+
 def test_a_restart_goes_on_with_what_is_open() -> None:
     """What was told is not told again; the end is; also when the new console found it anew before its store answered."""
     first = Scene()
@@ -247,9 +281,18 @@ def test_changed_rules() -> None:
     scene.book.change_rule("api_p95", {}, who="ann", why="over", wall=scene.now)
     scene.run(60, with_(api_p95=VERY_SLOW))
     assert scene.kinds() == ["critical"]
-    for values in ({"warning": -1}, {"warning": 9.0}, {"metric": "other"}, {"critical": "high"}):
+    for values in (
+        {"warning": -1},
+        {"warning": 9.0},
+        {"metric": "other"},
+        {"critical": "high"},
+        {"repeat_seconds": 0.0},
+        {"clear_seconds": 1e300},
+    ):
         with pytest.raises(UsageError):
             scene.book.change_rule("api_p95", values, who="ann", why="why", wall=scene.now)
+    with pytest.raises(UsageError, match="at most 100 %"):
+        scene.book.change_rule("uptime", {"warning": 1.01}, who="ann", why="why", wall=scene.now)
 
 
 def test_trends() -> None:

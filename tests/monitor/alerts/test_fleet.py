@@ -171,3 +171,35 @@ async def test_a_store_that_does_not_answer(tmp_path: Path) -> None:
     reading = platform.take("api_p95")
     assert (reading.samples, reading.processes) == (10, 1)
     await away.close()
+
+
+async def test_a_process_that_ended_counts_once(store: Database) -> None:
+    """Also when it is forgotten: its last rows are not found anew."""
+    platform = Platform(store, 1)
+    await platform.run(60, 0.3)
+    platform.workers, platform.writes = [], False
+    long = replace(only("api_p95")[0], windows=(3_600,))
+    before = platform.readings.take([long])["api_p95"].samples
+    await platform.run(360)
+    assert platform.readings.take([long])["api_p95"].samples == before > 0
+    assert platform.fleet.stats().late == 0
+
+
+async def test_a_clock_far_ahead_hides_no_others(store: Database) -> None:
+    """What the newest seconds show is that of the processes whose rows are of now."""
+    platform, clock = Platform(store, 1), ManualClock()
+    clock.advance(200)
+    ahead = Recorder(clock.steady)
+    rows = SlotCollector(ahead, 99, METRICS)
+    for second in range(60):
+        ahead.record("api_request_seconds", 0.01, (ROUTE,))
+        clock.advance(1)
+        ahead.fold()
+        rows.collect()
+        if made := [row for row in rows.take() if row.grain_seconds == 10]:
+            await Partitions(store).ensure(made)
+            await add_slots(store, made)
+        await platform.second(0.9)
+        if second > 30 and second % 5 == 4:
+            assert platform.take("api_p95").goes_on
+    assert platform.fleet.stats().late == 1

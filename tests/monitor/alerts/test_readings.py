@@ -22,7 +22,7 @@ class Platform:
         self.clock = ManualClock()
         self.recorder = Recorder(self.clock.steady)
         self.down: tuple[DependencyStatus, ...] = ()
-        probes = {"database_pool": lambda _now: Reading(1.5, samples=1)}
+        probes = {"database_pool": lambda _now: Reading(1.5, samples=1), "claude_queue": lambda _now: Reading(1 / 0)}
         self.readings = Readings(self.recorder, lambda: self.down, probes, self.clock.steady.now)
 
     def pass_second(self) -> None:
@@ -98,6 +98,11 @@ def test_what_is_not_recorded_has_no_reading(platform: Platform) -> None:
     assert platform.take("api_p95").age_seconds == 7.0
 
 
+def test_a_probe_that_fails(platform: Platform) -> None:
+    """It has no reading, and the other rules are judged."""
+    assert platform.readings.take(only("claude_queue", "database_pool")).keys() == {"database_pool"}
+
+
 def test_uptime() -> None:
     """A slot of ten seconds is down when it was down at any look; what cannot be told counts nowhere."""
     uptime = Uptime()
@@ -107,3 +112,7 @@ def test_uptime() -> None:
     reading = uptime.reading(40.0)
     assert reading is not None
     assert (reading.value, reading.samples, reading.felt) == (0.75, 4, 1)
+    uptime.see(True, 86_425.0)
+    later = uptime.reading(86_425.0)
+    assert later is not None
+    assert (later.value, later.samples) == (1.0, 3)  # Yesterday's are forgotten.

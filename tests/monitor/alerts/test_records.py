@@ -22,6 +22,19 @@ SELECT concat_ws('; ',
 """
 
 
+async def test_what_the_store_refuses_keeps_nothing_back(services: Services) -> None:
+    """Words that no column can hold are given up, and what comes after them is written."""
+    await wait_until_async(services.setup.finished.is_set)
+    scene = Scene(AlertBook(only("redis", "disk"), WORDS))
+    scene.book.silence("redis", who="ann", why="a \0 in it", seconds=60, wall=scene.now)
+    scene.book.change_rule("redis", {"enabled": False}, who="ann", why="a \0 in it", wall=scene.now)
+    scene.book.change_rule("disk", {"warning": 0.8}, who="ann", why="a trial", wall=scene.now)
+    records = AlertRecords(services.console_store)
+    await records.write(scene.book.unwritten, 0.0)
+    assert len(scene.book.unwritten) == 0
+    assert [made.rule for made in (await records.load(scene.now, 0.0)).changes] == ["disk"]
+
+
 async def test_what_is_long_over_is_forgotten(services: Services, settings: Settings) -> None:
     """After 400 days an incident that ended is gone; one that goes on stays, and so do numbers that are judged by."""
     await wait_until_async(services.setup.finished.is_set)

@@ -17,6 +17,8 @@ from core.monitor.alerts.replay import Replay, replay
 from core.monitor.alerts.replay_words import rests_on
 from core.monitor.alerts.rules import Rule, change
 from core.monitor.alerts.uptime import Uptime, take_up_uptime
+from core.monitor.alerts.window_quantile import window_p95
+from core.monitor.buckets import bucket_numbers
 from core.monitor.history.columns import Columns
 from core.monitor.history.grains import DAY_SECONDS
 from core.ports import Rows
@@ -83,7 +85,7 @@ async def test_other_numbers(store: Rows, lived: Lived) -> None:
         "asleep": change(rule, {"critical": None, "warning_pending_seconds": 60}),
         "patient": change(rule, {"critical_pending_seconds": 3_600, "warning_pending_seconds": 3_600}),
         "off": change(rule, {"enabled": False}),
-        "nagging": change(rule, {"repeat_seconds": 30}),
+        "nagging": replace(rule, repeat_seconds=30),
     }
     found = {name: await _replayed(store, lived, edited) for name, edited in replays.items()}
     assert {name: len(item.spans) for name, item in found.items()} == {
@@ -124,6 +126,28 @@ def test_what_rests_is_left_out_without_a_difference() -> None:
     fired = np.flatnonzero((levels > 0) & (np.concatenate(([0], levels[:-1])) == 0))
     assert [span.fired_at for span in found.spans] == [START + 5 * (place + 1) for place in fired.tolist()]
     assert len(found.spans) > 5
+
+
+def test_two_looks_of_a_slot_lie_as_those_before() -> None:
+    """Their order is not stored: what is like the look before comes first."""
+    (rule,) = only("redis")
+    looks = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+    none = np.zeros(0, np.uint16)
+    own = Columns(np.ones(4, np.bool_), np.full(4, 2), looks.sum(axis=1), looks.max(axis=1), none, none, none)
+    assert looked_figures(rule, own, START + np.arange(10, 41, 10)).value.tolist() == looks.ravel().tolist()
+
+
+def test_the_p95_of_a_window_is_the_nearest_rank() -> None:
+    """Also where a twentieth of the samples is no whole number; of 19 there is none."""
+    values = np.array([0.001 * 1.1**number for number in range(21)])
+    rows = np.array([0] * 19 + [1] * 2)
+    own = Columns(
+        np.ones(2, np.bool_), np.array([19, 2]), np.zeros(2), np.array([values[18], values[20]]), rows,
+        bucket_numbers(values).astype(np.uint16), np.ones(21, np.uint32),
+    )  # fmt: skip
+    found = window_p95(own, np.array([1, 2]))
+    assert np.isnan(found[0])
+    assert found[1] == pytest.approx(values[19], rel=0.0101)
 
 
 async def test_a_restart_and_a_gap(store: Rows, lived: Lived) -> None:

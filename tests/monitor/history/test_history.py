@@ -142,6 +142,22 @@ async def test_an_outage_is_bridged(
     assert (sum(after.counts), writer.stats().dropped, writer.stats().error) == (131, 0, "")
 
 
+async def test_a_store_that_only_reads_costs_no_rows(database_url: str, clock: ManualClock) -> None:
+    """A standby that answers for the primary refuses rows that have no fault: they wait."""
+    standby = Database(database_url, Queries(), PoolSettings(max_size=1, read_only=True))
+    await standby.open()
+    recorder = Recorder(clock.steady)
+    writer = HistoryWriter(standby, recorder, ProcessInfo(1, "host", 1, "serve", datetime.now(UTC)), look_seconds=0.01)
+    await writer.open()
+    for _ in range(20):
+        _pass(clock, [recorder], [0.01])
+    await wait_until_async(lambda: bool(writer.stats().error or writer.stats().refused))
+    assert "read-only" in writer.stats().error
+    assert (writer.stats().refused, writer.stats().waiting > 0) == (0, True)
+    await writer.close()
+    await standby.close()
+
+
 def _stored(grain: int, second: int, process: int, values: Any, *, labelled: bool = True) -> StoredSlot:
     slot = folded(0, np.array(values))
     blob = encode({(METRIC, ("a",)): slot, ("requests", ("a",)): counted(0, len(values))}) if labelled else None
@@ -158,6 +174,8 @@ async def test_hours_are_the_sum_of_their_minutes(store: Database) -> None:
     values = rng.lognormal(-4, 1, (60, 50))
     minutes = [_stored(60, MIDNIGHT + 60 * number, 7, part) for number, part in enumerate(values)]
     await _add(store, minutes[:-1])
+    early = MetricHistory(store, Recorder(), wall=lambda: MIDNIGHT + 3_700.0)
+    assert (await early.history(METRIC, 7_200, step_seconds=3_600)).counts == (0, 59 * 50)  # Not merged yet: as minutes.
     rollup, now = RollUp(store, Partitions(store)), MIDNIGHT + 4_000.0
     assert (await rollup.run(now), await rollup.run(now)) == (1, 0)
 
@@ -172,6 +190,23 @@ async def test_hours_are_the_sum_of_their_minutes(store: Database) -> None:
     assert (await history.history("requests", 7_200, ("a",), step_seconds=3_600)).counts == (0, 3_000)
     assert (await history.history(METRIC, 7_200, step_seconds=60, process=8)).counts[-83:].count(4) == 1
     assert (await history.history(METRIC, 7_200, step_seconds=3_600)).counts == (0, 3_004)
+
+
+async def test_a_partition_that_is_gone_is_made_anew(store: Database, clock: ManualClock) -> None:
+    """Another console dropped what this process remembers as there."""
+    recorder = Recorder(clock.steady)
+    writer = HistoryWriter(store, recorder, ProcessInfo(1, "host", 1, "serve", datetime.now(UTC)), look_seconds=0.01)
+    await writer.open()
+    for _ in range(20):
+        _pass(clock, [recorder], [0.01])
+    await wait_until_async(lambda: writer.stats().written > 0)
+    await store.execute(f"DROP TABLE console.metric_slots_10_{MIDNIGHT - DAY_SECONDS}")
+    written = writer.stats().written
+    for _ in range(10):
+        _pass(clock, [recorder], [0.01])
+    await wait_until_async(lambda: writer.stats().written > written or writer.stats().refused > 0)
+    assert writer.stats().refused == 0
+    await writer.close()
 
 
 async def test_old_partitions_are_dropped_and_new_ones_made_ahead(store: Database) -> None:

@@ -38,11 +38,14 @@ def test_when_the_next_may_run() -> None:
 
 
 def test_what_did_not_help_is_not_tried_again_in_one_incident() -> None:
-    """What helped, or cannot be told, may."""
-    assert book(RUN).fruitless(REMEDY.name, "i")
-    assert not book(RUN).fruitless(REMEDY.name, "another")
-    assert not book(replace(RUN, effect="helped")).fruitless(REMEDY.name, "i")
-    assert book(replace(RUN, effect=None, phase="failed")).fruitless(REMEDY.name, "i")
+    """What helped, or cannot be told, may; what an operator took back may not."""
+    helped = replace(RUN, effect="helped")
+    failed = replace(RUN, effect=None, phase="failed", reason="Redis is gone")
+    assert book(RUN).not_again(REMEDY.name, "i") == "it did not help in this incident"
+    assert book(RUN).not_again(REMEDY.name, "another") == ""
+    assert book(helped).not_again(REMEDY.name, "i") == ""
+    assert book(failed).not_again(REMEDY.name, "i") == "it failed in this incident: Redis is gone"
+    assert book(replace(helped, stopped_by="ann")).not_again(REMEDY.name, "i") == "ann took it back in this incident"
 
 
 def test_a_switch_has_the_last_word() -> None:
