@@ -281,7 +281,8 @@ class Chart {
     const grid = style.getPropertyValue("--st-border-color").trim();
     const highest = Math.max(0, ...traces.flatMap((trace) => trace.y.map((value) => value ?? 0)));
     // Points drawn alone would widen the axis by their size, and charts of one group would not be in line.
-    const aligned = this.data.group ? { autorangeoptions: { minallowed: traces[0].x[0], maxallowed: traces[0].x.at(-1) } } : {};
+    const [first, last] = [traces[0].x[0], traces[0].x.at(-1)].map(wallClock);
+    const aligned = this.data.group ? { autorangeoptions: { minallowed: first, maxallowed: last } } : {};
     const named = traces.length > 1 && !this.data.quiet;
     const top = named ? 24 + FLAGS : 2 + FLAGS;
     const axis = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, tickfont: { size: 11 } };
@@ -440,6 +441,11 @@ document.addEventListener("visibilitychange", () => {
 function times(series) {
   const first = series.first_time * 1000;
   return series.count.map((_, i) => first + i * series.step_seconds * 1000);
+}
+
+// Plotly shows the times of points in the browser's zone, but takes the ends of an axis for what a clock there shows.
+function wallClock(at) {
+  return at - new Date(at).getTimezoneOffset() * 60000;
 }
 
 // What a series counted of what both did; null where neither did.
