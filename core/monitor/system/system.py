@@ -22,7 +22,7 @@ from core.ports import Record
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
-DEAR_SECONDS = 30.0  # The disk may hang, and counting processes costs as much as all the rest.
+DEAR_SECONDS = 5.0  # As often as the rules are judged. The disk may hang, and counting processes costs as much as all the rest.
 CLOSE_SECONDS = 0.05  # It wakes at once, and a look takes a millisecond.
 GIGABYTE = 1e9
 
